@@ -1,0 +1,36 @@
+package event
+
+import (
+	"slices"
+	"strings"
+)
+
+// Client is who sends events, and what it may send.
+type Client struct {
+	ID             string
+	Name           string
+	Active         bool
+	AllowedTypes   []string
+	AllowedSenders []string // who may speak for this client; empty is anyone who can reach the queue
+	RetentionDays  int      // 15–3650; 0 is the default of the store
+}
+
+// Admit says whether the client may send an event of this type through this sender: nil, or the Rejection.
+// An entry of AllowedSenders or trusted matches the whole sender id or its part before the colon, since a
+// role's is ROLEID:session.
+func (c *Client) Admit(eventType, senderID string, trusted []string) error {
+	switch {
+	case !c.Active:
+		return Reject(ClientInactive, "client "+c.ID+" is not active")
+	case !slices.Contains(c.AllowedTypes, eventType):
+		return Reject(TypeNotAllowed, "client "+c.ID+" may send "+strings.Join(c.AllowedTypes, ", ")+", not "+eventType)
+	case len(c.AllowedSenders) > 0 && !matches(c.AllowedSenders, senderID) && !matches(trusted, senderID):
+		return Reject(SenderNotAllowed, "sender "+senderID+" may not speak for client "+c.ID)
+	}
+	return nil
+}
+
+func matches(entries []string, senderID string) bool {
+	role, _, _ := strings.Cut(senderID, ":")
+	return slices.Contains(entries, senderID) || slices.Contains(entries, role)
+}
