@@ -1,11 +1,95 @@
+// The processor takes batches of the event queue: it validates, admits and keeps each event, and answers with the
+// messages that must come again.
 package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/caarlos0/env/v11"
+
+	"event-processor/internal/batch"
+	"event-processor/internal/clients"
+	"event-processor/internal/decode"
+	"event-processor/internal/dynamo"
+	"event-processor/internal/logs"
+	"event-processor/internal/queue"
 )
 
+// settings come from the environment, under the same names as in template.yaml.
+type settings struct {
+	EventsTable        string        `env:"EVENTS_TABLE,required,notEmpty"`
+	ClientsTable       string        `env:"CLIENTS_TABLE,required,notEmpty"`
+	QueueURL           string        `env:"QUEUE_URL,required,notEmpty"`
+	MaxBodyBytes       int           `env:"MAX_BODY_BYTES" envDefault:"262144"`
+	ClientCacheTTL     time.Duration `env:"CLIENT_CACHE_TTL" envDefault:"60s"`
+	EventRetentionDays int           `env:"EVENT_RETENTION_DAYS" envDefault:"30"`
+	HighValueAmount    float64       `env:"HIGH_VALUE_AMOUNT" envDefault:"10000"`
+	DeadlineMargin     time.Duration `env:"DEADLINE_MARGIN" envDefault:"2s"`
+	StoreConcurrency   int           `env:"STORE_CONCURRENCY" envDefault:"8"`
+	TrustedSenders     []string      `env:"TRUSTED_SENDERS"`
+	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"INFO"`
+}
+
+// maxItemBytes is how large a body may be set to be: a DynamoDB item holds 400 KB, names and the other attributes
+// included, which stay below 4 KB.
+const maxItemBytes = 400<<10 - 4<<10
+
+// load reads the settings and reports every fault in them at once.
+func load() (settings, error) {
+	s, err := env.ParseAs[settings]()
+	errs := []error{err}
+	check := func(ok bool, fault string) {
+		if !ok && err == nil {
+			errs = append(errs, errors.New(fault))
+		}
+	}
+	check(s.MaxBodyBytes >= 1 && s.MaxBodyBytes <= maxItemBytes, fmt.Sprintf("MAX_BODY_BYTES must be 1–%d bytes", maxItemBytes))
+	check(s.ClientCacheTTL >= 0 && s.ClientCacheTTL <= 10*time.Minute, "CLIENT_CACHE_TTL must be 0s–10m")
+	check(s.EventRetentionDays >= 15 && s.EventRetentionDays <= 3650, "EVENT_RETENTION_DAYS must be 15–3650")
+	check(s.HighValueAmount >= 0 && s.HighValueAmount <= 1e18, "HIGH_VALUE_AMOUNT must be 0–1e18")
+	check(s.DeadlineMargin >= 100*time.Millisecond && s.DeadlineMargin <= time.Minute, "DEADLINE_MARGIN must be 100ms–1m")
+	check(s.StoreConcurrency >= 1 && s.StoreConcurrency <= 256, "STORE_CONCURRENCY must be 1–256")
+	return s, errors.Join(errs...)
+}
+
+func wire(ctx context.Context) (*handler, error) {
+	s, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	slog.SetDefault(logs.New(s.LogLevel))
+	decoder, err := decode.New(s.MaxBodyBytes, s.HighValueAmount)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	db := dynamo.Open(cfg, s.StoreConcurrency)
+	return &handler{
+		processor: &batch.Processor{
+			Decoder:        decoder,
+			Directory:      clients.New(dynamo.NewClients(db, s.ClientsTable), s.ClientCacheTTL),
+			Store:          dynamo.NewEvents(db, s.EventsTable, s.StoreConcurrency, s.EventRetentionDays),
+			TrustedSenders: s.TrustedSenders,
+			DeadlineMargin: s.DeadlineMargin,
+		},
+		queue: queue.New(cfg, s.QueueURL, s.StoreConcurrency),
+	}, nil
+}
+
 func main() {
-	lambda.Start(func(context.Context) error { return nil })
+	h, err := wire(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(h)
 }

@@ -3,11 +3,17 @@
 package dynamo
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"event-processor/internal/event"
 )
 
 // Open makes a connection for up to inFlight requests side by side.
@@ -28,3 +34,64 @@ type Clients struct {
 
 // NewClients opens the table of clients.
 func NewClients(db *dynamodb.Client, table string) *Clients { return &Clients{db: db, table: table} }
+
+// Find looks clients up, consistently. An id with a nil client is not in the table; an id that is not in the
+// answer is not known for the reason that the error gives.
+func (t *Clients) Find(ctx context.Context, ids []string) (map[string]*event.Client, error) {
+	found := make(map[string]*event.Client, len(ids))
+	for part := range slices.Chunk(ids, maxKeys) {
+		keys := make([]map[string]types.AttributeValue, len(part))
+		for i, id := range part {
+			keys[i] = map[string]types.AttributeValue{"client_id": text(id)}
+		}
+		err := batchGet(ctx, t.db, t.table, keys, func(item map[string]types.AttributeValue) {
+			c := readClient(item)
+			found[c.ID] = &c
+		})
+		if err != nil { // the table is away: asking for the rest would burn the deadline
+			return found, fmt.Errorf("look clients up: %w", short(err))
+		}
+		for _, id := range part {
+			if _, ok := found[id]; !ok {
+				found[id] = nil
+			}
+		}
+	}
+	return found, nil
+}
+
+func readClient(item map[string]types.AttributeValue) event.Client {
+	active, _ := item["active"].(*types.AttributeValueMemberBOOL)
+	return event.Client{
+		ID:             str(item["client_id"]),
+		Name:           str(item["name"]),
+		Active:         active != nil && active.Value,
+		AllowedTypes:   set(item["allowed_types"]),
+		AllowedSenders: senders(item["allowed_senders"]),
+		RetentionDays:  retentionDays(number(item["retention_days"])),
+	}
+}
+
+func set(v types.AttributeValue) []string {
+	if s, ok := v.(*types.AttributeValueMemberSS); ok {
+		return s.Value
+	}
+	return nil
+}
+
+// senders reads who may speak for a client. Where the attribute is there in a form that nobody can read, nobody
+// may: an empty list would let everyone in.
+func senders(v types.AttributeValue) []string {
+	if read := set(v); len(read) > 0 || v == nil {
+		return read
+	}
+	return []string{"(unreadable allowed_senders)"}
+}
+
+// retentionDays is what a client may ask for: shorter, and a redelivered event could be kept twice; longer is a typo.
+func retentionDays(n int) int {
+	if n < 15 || n > 3650 {
+		return 0
+	}
+	return n
+}

@@ -34,3 +34,9 @@ func matches(entries []string, senderID string) bool {
 	role, _, _ := strings.Cut(senderID, ":")
 	return slices.Contains(entries, senderID) || slices.Contains(entries, role)
 }
+
+// Found is the answer to the question who a client is: the client, nil where there is none, or why nobody knows.
+type Found struct {
+	Client *Client
+	Err    error
+}

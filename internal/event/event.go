@@ -63,3 +63,9 @@ const (
 	High   Priority = "high"
 	Normal Priority = "normal"
 )
+
+// Put is what came of the attempt to keep an event. Where both are nil, it is stored.
+type Put struct {
+	Existing *Event // what is stored under its key: type, version, timestamp, payload and hash
+	Err      error  // a *Failure
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"event-processor/internal/batch"
+	"event-processor/internal/event"
+	"event-processor/internal/queue"
+)
+
+// Visibilities makes received messages visible again.
+type Visibilities interface {
+	SetVisibility(ctx context.Context, changes []queue.Visibility) error
+}
+
+// handler takes one batch an invocation. It is a lambda.Handler: it reads the batch's bytes itself, once.
+type handler struct {
+	processor *batch.Processor
+	queue     Visibilities
+}
+
+// response is the partial batch response: the messages that must come again, in batch order, never null.
+type response struct {
+	Failures []itemFailure `json:"batchItemFailures"`
+}
+
+type itemFailure struct {
+	MessageID string `json:"itemIdentifier"`
+}
+
+// Invoke answers with the partial batch response. It fails only where the payload is no batch of a queue.
+func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	began := time.Now()
+	records, err := queue.ParseDelivery(payload)
+	if err != nil {
+		return nil, err
+	}
+	results := h.processor.Process(ctx, records)
+	h.sendBack(ctx, results)
+	report(ctx, results, time.Since(began))
+	return json.Marshal(respond(results))
+}
+
+func respond(results []event.Result) response {
+	failures := []itemFailure{} // not nil: null would delete every message of the batch
+	for i := range results {
+		if results[i].Keep() {
+			failures = append(failures, itemFailure{results[i].Record.MessageID})
+		}
+	}
+	return response{failures}
+}
+
+// answerTime is what the answer itself needs before the deadline.
+const answerTime = 500 * time.Millisecond
+
+// sendBack makes rejections visible at once and failures after their backoff. Trouble here never fails the
+// batch: the queue's own timeout serves.
+func (h *handler) sendBack(ctx context.Context, results []event.Result) {
+	var changes []queue.Visibility
+	for i := range results {
+		if r := &results[i]; r.Keep() {
+			changes = append(changes, queue.Visibility{ReceiptHandle: r.Record.ReceiptHandle, After: batch.Delay(r)})
+		}
+	}
+	if len(changes) == 0 {
+		return
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerTime))
+		defer cancel()
+	}
+	if err := h.queue.SetVisibility(ctx, changes); err != nil {
+		slog.WarnContext(ctx, "some messages come again only after the queue's own timeout", "error", err.Error())
+	}
+}

@@ -1,0 +1,244 @@
+// Package batch is the way of a batch: decode each record, look their clients up, admit, keep, and give an
+// account of every record, in the order of the batch.
+package batch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"event-processor/internal/event"
+)
+
+// Decoder reads the event out of a record. Its error is an *event.Rejection; the event beside it carries what
+// could be read of who sent what.
+type Decoder interface {
+	Decode(r *event.Record) (event.Event, error)
+}
+
+// Directory finds clients by their ids, every one of which is in the answer.
+type Directory interface {
+	Lookup(ctx context.Context, ids []string) map[string]event.Found
+}
+
+// Store keeps events, whose keys differ, and answers in their order. To put what is stored already is no error:
+// the answer says what is there.
+type Store interface {
+	PutAll(ctx context.Context, events []event.Event) []event.Put
+}
+
+// Processor takes batches of records. It is safe for concurrent use.
+type Processor struct {
+	Decoder        Decoder
+	Directory      Directory
+	Store          Store
+	TrustedSenders []string      // sender ids that may speak for any client
+	DeadlineMargin time.Duration // work stops so long before the deadline of the context
+}
+
+// Process takes one batch and returns one result a record, in their order. It never fails as a whole: where the
+// deadline comes near, what is not settled fails with DeadlineNear; a panic fails its record only.
+func (p *Processor) Process(ctx context.Context, records []event.Record) []event.Result {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-p.DeadlineMargin))
+		defer cancel()
+	}
+	b := &batch{
+		Processor: p, ctx: ctx, began: time.Now(),
+		entries: make([]entry, len(records)), results: make([]event.Result, len(records)),
+	}
+	b.decode(records)
+	b.admit(ctx)
+	b.keep(ctx)
+	return b.results
+}
+
+// batch is one batch on its way.
+type batch struct {
+	*Processor
+	ctx     context.Context //nolint:containedctx // for log lines of guard only
+	began   time.Time
+	entries []entry
+	results []event.Result
+}
+
+// entry is one record on its way. It is open until its outcome is known.
+type entry struct {
+	event event.Event
+	open  bool
+}
+
+// settle closes a record: nil is the outcome as given, an error rejects or fails it.
+func (b *batch) settle(i int, outcome event.Outcome, err error) {
+	b.entries[i].open = false
+	b.results[i].Settle(outcome, err)
+	b.results[i].Duration = time.Since(b.began)
+}
+
+// guard runs one step for one record. A panic fails that record only.
+func (b *batch) guard(i int, step func()) {
+	defer func() {
+		if err := recovered(b.ctx, recover()); err != nil {
+			b.settle(i, "", err)
+		}
+	}()
+	step()
+}
+
+func (b *batch) decode(records []event.Record) {
+	for i := range records {
+		b.results[i].Record = &records[i]
+		b.results[i].CorrelationID = records[i].MessageID // until the event says better
+		b.guard(i, func() {
+			e, err := b.Decoder.Decode(&records[i])
+			b.entries[i] = entry{event: e, open: true}
+			r := &b.results[i]
+			r.EventID, r.EventType, r.ClientID, r.CorrelationID = e.ID, e.Type, e.ClientID, e.CorrelationID
+			if err != nil {
+				b.settle(i, "", err)
+			}
+		})
+	}
+}
+
+// admit looks the clients of the batch up, all at once, and lets in what they may send.
+func (b *batch) admit(ctx context.Context) {
+	found, err := b.lookup(ctx)
+	b.eachOpen(func(i int) {
+		e := &b.entries[i].event
+		if err != nil {
+			b.settle(i, "", err)
+			return
+		}
+		client := found[e.ClientID]
+		switch {
+		case client.Err != nil:
+			b.settle(i, "", client.Err)
+		case client.Client == nil:
+			b.settle(i, "", event.Reject(event.UnknownClient, "no client "+e.ClientID))
+		default:
+			if err := client.Client.Admit(e.Type, b.results[i].Record.SenderID, b.TrustedSenders); err != nil {
+				b.settle(i, "", err)
+				return
+			}
+			e.RetentionDays = client.Client.RetentionDays
+		}
+	})
+}
+
+func (b *batch) lookup(ctx context.Context) (found map[string]event.Found, err error) {
+	defer func() {
+		if e := recovered(ctx, recover()); e != nil {
+			err = e
+		}
+	}()
+	var ids []string
+	seen := map[string]bool{}
+	b.eachOpen(func(i int) {
+		if id := b.entries[i].event.ClientID; !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	})
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return b.Directory.Lookup(ctx, ids), nil
+}
+
+// keep stores the first copy of each event and lets the later ones share what came of it: the same key twice in
+// one request would fail the whole request.
+func (b *batch) keep(ctx context.Context) {
+	var leaders, followers []int
+	place := map[event.Key]int{} // of the first copy among the leaders
+	b.eachOpen(func(i int) {
+		key := b.entries[i].event.Key()
+		if _, twice := place[key]; twice {
+			followers = append(followers, i)
+			return
+		}
+		place[key] = len(leaders)
+		leaders = append(leaders, i)
+	})
+	if len(leaders) == 0 {
+		return
+	}
+	puts := b.put(ctx, leaders)
+	for at, i := range leaders {
+		b.guard(i, func() { b.settlePut(i, puts[at]) })
+	}
+	for _, i := range followers {
+		at := place[b.entries[i].event.Key()]
+		b.guard(i, func() { b.follow(i, leaders[at], puts[at].Existing) })
+	}
+}
+
+// put asks the store. A panic there fails the events that were put.
+func (b *batch) put(ctx context.Context, leaders []int) (puts []event.Put) {
+	defer func() {
+		if err := recovered(ctx, recover()); err != nil {
+			puts = slices.Repeat([]event.Put{{Err: err}}, len(leaders))
+		}
+	}()
+	events := make([]event.Event, len(leaders))
+	for at, i := range leaders {
+		events[at] = b.entries[i].event
+	}
+	return b.Store.PutAll(ctx, events)
+}
+
+// settlePut settles an event by what the store says: new is stored; what is there already is a duplicate where
+// it means the same, else a conflict, and the first one stays.
+func (b *batch) settlePut(i int, put event.Put) {
+	switch {
+	case put.Err != nil:
+		b.settle(i, "", put.Err)
+	case put.Existing == nil:
+		b.settle(i, event.Stored, nil)
+	default:
+		b.compare(i, put.Existing)
+	}
+}
+
+func (b *batch) compare(i int, kept *event.Event) {
+	if event.SameMeaning(&b.entries[i].event, kept) {
+		b.settle(i, event.Duplicate, nil)
+		return
+	}
+	b.settle(i, "", event.Reject(event.EventIDConflict, "another event of this client has this id; the first one stays"))
+}
+
+// follow settles a later copy of an event that is in the batch twice: by what is kept under the key where that
+// is known, else as its leader failed.
+func (b *batch) follow(i, leader int, existing *event.Event) {
+	switch r := b.results[leader]; {
+	case existing != nil:
+		b.compare(i, existing)
+	case r.Outcome == event.Stored:
+		b.compare(i, &b.entries[leader].event)
+	default:
+		b.settle(i, "", event.Fail(r.Reason, nil))
+		b.results[i].Detail = r.Detail
+	}
+}
+
+func (b *batch) eachOpen(step func(i int)) {
+	for i := range b.entries {
+		if b.entries[i].open {
+			b.guard(i, func() { step(i) })
+		}
+	}
+}
+
+// recovered turns a panic into a failure, and logs where it happened.
+func recovered(ctx context.Context, panicked any) error {
+	if panicked == nil {
+		return nil
+	}
+	slog.ErrorContext(ctx, "panic", "error", fmt.Sprintf("%.200v", panicked), "stack", string(debug.Stack()))
+	return event.Fail(event.InternalError, fmt.Errorf("panic: %.200v", panicked))
+}
