@@ -9,7 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/smithy-go/transport/http/protocol/awsquery"
 )
 
 const (
@@ -32,7 +34,11 @@ type OldestAge struct {
 
 // NewOldestAge reads for the queue of a name (the last part of its URL).
 func NewOldestAge(cfg aws.Config, queue string) *OldestAge {
-	return &OldestAge{api: cloudwatch.NewFromConfig(cfg), queue: queue}
+	api := cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) {
+		// The default is CBOR, which local clouds do not speak, or only with more installed.
+		o.Protocol = awsquery.New(schemas.GraniteServiceVersion20100801)
+	})
+	return &OldestAge{api: api, queue: queue}
 }
 
 // Age is the newest value of the last ten minutes, to the second; known is false where CloudWatch has none, as on a

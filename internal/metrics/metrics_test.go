@@ -1,37 +1,35 @@
 package metrics
 
 import (
-	"io"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go/encoding/cbor"
 )
 
 // cloudWatch answers every question with the same points and counts the questions.
 type cloudWatch struct {
 	asked  atomic.Int32
 	status int
-	points cbor.List
+	points string // the members of Datapoints
 	t      *testing.T
 }
 
 func (c *cloudWatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.asked.Add(1)
-	body, err := io.ReadAll(r.Body)
-	if err != nil || !strings.HasSuffix(r.URL.Path, "/GetMetricStatistics") || !strings.Contains(string(body), "event-queue") {
-		c.t.Errorf("got a call of %s, %v, want GetMetricStatistics of event-queue", r.URL.Path, err)
+	if action, queue := r.FormValue("Action"), r.FormValue("Dimensions.member.1.Value"); action != "GetMetricStatistics" || queue != "event-queue" {
+		c.t.Errorf("got a call of %s for %s, want GetMetricStatistics for event-queue", action, queue)
 	}
-	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-	w.Header().Set("Content-Type", "application/cbor")
+	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(c.status)
-	_, _ = w.Write(cbor.Encode(cbor.Map{"Datapoints": c.points}))
+	_, _ = fmt.Fprintf(w, `<GetMetricStatisticsResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/">
+		<GetMetricStatisticsResult><Label>ApproximateAgeOfOldestMessage</Label><Datapoints>%s</Datapoints></GetMetricStatisticsResult>
+	</GetMetricStatisticsResponse>`, c.points)
 }
 
 func (c *cloudWatch) open(t *testing.T) *OldestAge {
@@ -46,24 +44,24 @@ func (c *cloudWatch) open(t *testing.T) *OldestAge {
 	}, "event-queue")
 }
 
-func point(unix, seconds float64) cbor.Map {
-	return cbor.Map{"Timestamp": &cbor.Tag{ID: 1, Value: cbor.Float64(unix)}, "Maximum": cbor.Float64(seconds)}
+func point(minute int, seconds float64) string {
+	return fmt.Sprintf("<member><Timestamp>2026-11-24T06:%02d:00Z</Timestamp><Maximum>%v</Maximum><Unit>Seconds</Unit></member>", minute, seconds)
 }
 
 func TestAge(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
-		points cbor.List
+		points string
 		age    time.Duration
 		known  bool
 		err    bool
 	}{
 		"the newest counts, in any order": {
-			status: 200, points: cbor.List{point(60, 7), point(180, 42), point(120, 500)}, age: 42 * time.Second, known: true,
+			status: 200, points: point(1, 7) + point(3, 42) + point(2, 500), age: 42 * time.Second, known: true,
 		},
-		"an empty queue":         {status: 200, points: cbor.List{point(60, 0)}, known: true},
-		"nobody measures it":     {status: 200, points: cbor.List{}},
-		"a point without a time": {status: 200, points: cbor.List{cbor.Map{"Maximum": cbor.Float64(7)}}},
+		"an empty queue":         {status: 200, points: point(1, 0), known: true},
+		"nobody measures it":     {status: 200},
+		"a point without a time": {status: 200, points: "<member><Maximum>7</Maximum></member>"},
 		"CloudWatch fails":       {status: 500, err: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +75,7 @@ func TestAge(t *testing.T) {
 }
 
 func TestAnAnswerServesForAMinuteAndAFailureDoesNot(t *testing.T) {
-	server := &cloudWatch{status: 500, points: cbor.List{point(60, 7)}}
+	server := &cloudWatch{status: 500, points: point(1, 7)}
 	oldest := server.open(t)
 	if _, _, err := oldest.Age(t.Context()); err == nil {
 		t.Fatal("got no error from a CloudWatch that fails")
