@@ -1,0 +1,208 @@
+package batch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"event-processor/internal/batch"
+	"event-processor/internal/event"
+	"event-processor/internal/storetest"
+)
+
+// bodies decodes the bodies of these tests: "client/id/payload", and a few words.
+type bodies struct{}
+
+func (bodies) Decode(r *event.Record) (event.Event, error) {
+	switch {
+	case r.Body == "panic":
+		panic("in the decoder")
+	case r.Body == "bad":
+		return event.Event{CorrelationID: "known"}, event.Reject(event.MalformedJSON, "bad")
+	}
+	part := strings.Split(r.Body, "/")
+	return event.Event{
+		ClientID: part[0], ID: part[1], Type: "transaction", Payload: part[2], Hash: event.HashOf(r.Body),
+		MessageID: r.MessageID, CorrelationID: "c-" + part[1],
+	}, nil
+}
+
+// directory knows good (all is well), suspended and away (the lookup fails); panic panics.
+type directory struct{}
+
+func (directory) Lookup(_ context.Context, ids []string) map[string]event.Found {
+	found := map[string]event.Found{}
+	for _, id := range ids {
+		switch id {
+		case "good":
+			found[id] = event.Found{Client: &event.Client{ID: id, Active: true, AllowedTypes: []string{"transaction"}, RetentionDays: 99}}
+		case "suspended":
+			found[id] = event.Found{Client: &event.Client{ID: id}}
+		case "away":
+			found[id] = event.Found{Err: event.Fail(event.ClientLookupFailed, nil)}
+		case "panic":
+			panic("in the directory")
+		default:
+			found[id] = event.Found{}
+		}
+	}
+	return found
+}
+
+type storeFunc func(ctx context.Context, events []event.Event) []event.Put
+
+func (f storeFunc) PutAll(ctx context.Context, events []event.Event) []event.Put {
+	return f(ctx, events)
+}
+
+func process(t *testing.T, store batch.Store, texts ...string) []string {
+	t.Helper()
+	records := make([]event.Record, len(texts))
+	for i, text := range texts {
+		records[i] = event.Record{MessageID: fmt.Sprint("m", i), Body: text}
+	}
+	p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: store, DeadlineMargin: 2 * time.Second}
+	results := p.Process(t.Context(), records)
+	got := make([]string, len(results))
+	for i, r := range results {
+		if r.Record != &records[i] {
+			t.Errorf("result %d is of another record", i)
+		}
+		got[i] = strings.TrimSpace(string(r.Outcome) + " " + string(r.Reason))
+	}
+	return got
+}
+
+func TestProcess(t *testing.T) {
+	throttled := event.Fail(event.StoreThrottled, nil)
+	for name, tt := range map[string]struct {
+		before       []string
+		down         error
+		bodies, want []string
+	}{
+		"an empty batch": {},
+		"each record has its own account": {
+			bodies: []string{"good/1/x", "bad", "nobody/1/x", "suspended/1/x", "away/1/x", "good/2/x"},
+			want: []string{"stored", "rejected malformed_json", "rejected unknown_client", "rejected client_inactive",
+				"failed client_lookup_failed", "stored"},
+		},
+		"redelivered": {
+			before: []string{"good/1/x"},
+			bodies: []string{"good/1/x", "good/2/x"}, want: []string{"duplicate", "stored"},
+		},
+		"the same id, another meaning": {
+			before: []string{"good/1/1"},
+			bodies: []string{"good/1/2", "good/1/1.0"}, want: []string{"rejected event_id_conflict", "duplicate"},
+		},
+		"twice in one batch": {
+			bodies: []string{"good/1/1", "good/1/1", "good/1/1.0", "good/1/2"},
+			want:   []string{"stored", "duplicate", "duplicate", "rejected event_id_conflict"},
+		},
+		"twice in one batch, and the first is in conflict with what is stored": {
+			before: []string{"good/1/1"},
+			bodies: []string{"good/1/2", "good/1/2", "good/1/1"},
+			want:   []string{"rejected event_id_conflict", "rejected event_id_conflict", "duplicate"},
+		},
+		"twice in one batch, and the first failed": {
+			down:   throttled,
+			bodies: []string{"good/1/1", "good/1/1", "good/1/2"},
+			want:   []string{"failed store_throttled", "failed store_throttled", "failed store_throttled"},
+		},
+		"a panic fails its record only": {
+			bodies: []string{"good/1/x", "panic", "good/2/x"},
+			want:   []string{"stored", "failed internal_error", "stored"},
+		},
+		"a panic in the directory fails whom it was asked for": {
+			bodies: []string{"bad", "panic/1/x"},
+			want:   []string{"rejected malformed_json", "failed internal_error"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := new(storetest.Memory)
+			process(t, store, tt.before...)
+			store.Down = tt.down
+			got := process(t, store, tt.bodies...)
+			if len(got) != len(tt.want) || (len(got) > 0 && !cmp.Equal(got, tt.want)) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAPanicInTheStoreFailsWhatWasPut(t *testing.T) {
+	store := storeFunc(func(context.Context, []event.Event) []event.Put { panic("in the store") })
+	got := process(t, store, "good/1/x", "bad", "good/1/x")
+	if want := []string{"failed internal_error", "rejected malformed_json", "failed internal_error"}; !cmp.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheStoreGetsTheClientsRetention(t *testing.T) {
+	var got int
+	process(t, storeFunc(func(_ context.Context, events []event.Event) []event.Put {
+		got = events[0].RetentionDays
+		return make([]event.Put, len(events))
+	}), "good/1/x")
+	if got != 99 {
+		t.Errorf("got %d days, want 99", got)
+	}
+}
+
+// TestWorkStopsBeforeTheDeadline has a store that waits for its context, as one that hangs does.
+func TestWorkStopsBeforeTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		p := &batch.Processor{
+			Decoder: bodies{}, Directory: directory{}, DeadlineMargin: 2 * time.Second,
+			Store: storeFunc(func(ctx context.Context, events []event.Event) []event.Put {
+				<-ctx.Done()
+				return []event.Put{{Err: event.Fail(event.DeadlineNear, errors.New("slow"))}}
+			}),
+		}
+		began := time.Now()
+		results := p.Process(ctx, []event.Record{{Body: "good/1/x"}})
+		if took := time.Since(began); took != 28*time.Second {
+			t.Errorf("answered after %s, want 28s", took)
+		}
+		if results[0].Reason != event.DeadlineNear {
+			t.Errorf("got %s", results[0].Reason)
+		}
+	})
+}
+
+func TestDelay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		outcome  event.Outcome
+		receives int
+		from, to time.Duration
+	}{
+		"a rejection comes again at once": {event.Rejected, 3, 0, 0},
+		"the first receive":               {event.Failed, 1, 5 * time.Second, 10 * time.Second},
+		"the second":                      {event.Failed, 2, 20 * time.Second, 40 * time.Second},
+		"the third":                       {event.Failed, 3, 80 * time.Second, 160 * time.Second},
+		"the fourth":                      {event.Failed, 4, 320 * time.Second, 640 * time.Second},
+		"bounded":                         {event.Failed, 1000, 450 * time.Second, 900 * time.Second},
+		"a count that makes no sense":     {event.Failed, 0, 5 * time.Second, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := map[time.Duration]bool{}
+			for range 1000 {
+				got := batch.Delay(&event.Result{Outcome: tt.outcome, Record: &event.Record{ReceiveCount: tt.receives}})
+				if got < tt.from || got > tt.to {
+					t.Fatalf("got %s, want %s to %s", got, tt.from, tt.to)
+				}
+				seen[got] = true
+			}
+			if tt.to > 0 && len(seen) < 100 {
+				t.Error("not at random: all would come back at one time")
+			}
+		})
+	}
+}
