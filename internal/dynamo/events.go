@@ -117,8 +117,8 @@ func (w *writing) sendAll(ctx context.Context, open []int) {
 					w.failAll(chunk, event.InternalError, fmt.Errorf("panic in the store: %v", r))
 				}
 			}()
-			if w.away() {
-				w.failAll(chunk, event.StoreUnavailable, errors.New("the store did not answer the requests before"))
+			if w.away() || ctx.Err() != nil {
+				w.failAll(chunk, reasonOf(ctx, errAway), errAway)
 				return
 			}
 			w.send(ctx, chunk)
@@ -126,6 +126,8 @@ func (w *writing) sendAll(ctx context.Context, open []int) {
 	}
 	group.Wait()
 }
+
+var errAway = errors.New("not asked: the requests before had no answer")
 
 // away reports whether the store failed often enough in a row to stop asking.
 func (w *writing) away() bool { return w.failures.Load() >= breakAfter }
