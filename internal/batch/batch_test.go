@@ -20,10 +20,10 @@ import (
 type bodies struct{}
 
 func (bodies) Decode(r *event.Record) (event.Event, error) {
-	switch {
-	case r.Body == "panic":
+	switch r.Body {
+	case "panic":
 		panic("in the decoder")
-	case r.Body == "bad":
+	case "bad":
 		return event.Event{CorrelationID: "known"}, event.Reject(event.MalformedJSON, "bad")
 	}
 	part := strings.Split(r.Body, "/")
@@ -89,8 +89,10 @@ func TestProcess(t *testing.T) {
 		"an empty batch": {},
 		"each record has its own account": {
 			bodies: []string{"good/1/x", "bad", "nobody/1/x", "suspended/1/x", "away/1/x", "good/2/x"},
-			want: []string{"stored", "rejected malformed_json", "rejected unknown_client", "rejected client_inactive",
-				"failed client_lookup_failed", "stored"},
+			want: []string{
+				"stored", "rejected malformed_json", "rejected unknown_client", "rejected client_inactive",
+				"failed client_lookup_failed", "stored",
+			},
 		},
 		"redelivered": {
 			before: []string{"good/1/x"},
@@ -161,7 +163,7 @@ func TestWorkStopsBeforeTheDeadline(t *testing.T) {
 		defer cancel()
 		p := &batch.Processor{
 			Decoder: bodies{}, Directory: directory{}, DeadlineMargin: 2 * time.Second,
-			Store: storeFunc(func(ctx context.Context, events []event.Event) []event.Put {
+			Store: storeFunc(func(ctx context.Context, _ []event.Event) []event.Put {
 				<-ctx.Done()
 				return []event.Put{{Err: event.Fail(event.DeadlineNear, errors.New("slow"))}}
 			}),
