@@ -1,0 +1,79 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+)
+
+// Line is one line of a function's log.
+type Line struct {
+	At   time.Time // milliseconds
+	Text string
+}
+
+// overlap is how far back a Tail looks again: lines of several environments do not come in order of their times.
+const overlap = 10 * time.Second
+
+// Tail reads a function's log on from where it stopped the last time.
+type Tail struct {
+	stack *Stack
+	group string
+	from  time.Time
+	seen  map[identity]bool // of the lines since from
+}
+
+type identity struct {
+	stream string
+	Line
+}
+
+// Tail reads the log of a function from an instant on.
+func (s *Stack) Tail(function string, since time.Time) *Tail {
+	return &Tail{stack: s, group: "/aws/lambda/" + function, from: since, seen: map[identity]bool{}}
+}
+
+// Next returns the lines that came since the last call. A line is returned once.
+func (t *Tail) Next(ctx context.Context) ([]Line, error) {
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(t.stack.logs, &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: &t.group, StartTime: aws.Int64(t.from.UnixMilli()),
+	})
+	var lines []Line
+	latest := t.from
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return lines, fmt.Errorf("read %s: %w", t.group, err)
+		}
+		for _, e := range page.Events {
+			line := Line{At: time.UnixMilli(aws.ToInt64(e.Timestamp)), Text: aws.ToString(e.Message)}
+			// A local cloud gives lines no id of their own.
+			id := identity{aws.ToString(e.LogStreamName) + aws.ToString(e.EventId), line}
+			if t.seen[id] {
+				continue
+			}
+			t.seen[id] = true
+			lines = append(lines, line)
+			if line.At.After(latest) {
+				latest = line.At
+			}
+		}
+	}
+	t.forget(latest.Add(-overlap))
+	return lines, nil
+}
+
+func (t *Tail) forget(before time.Time) {
+	if before.Before(t.from) {
+		return
+	}
+	t.from = before
+	for id := range t.seen {
+		if id.At.Before(before) {
+			delete(t.seen, id)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"event-processor/internal/account"
+	"event-processor/internal/dynamo"
+	"event-processor/internal/event"
+	"event-processor/internal/generate"
+	"event-processor/internal/queue"
+	"event-processor/internal/stack"
+)
+
+// trial is one run of the producer and the evidence of what became of it.
+//
+// The producer gets a seed, so that the same generator tells here what it sends and what is to be expected of each
+// message: the account does not rely on the producer's own. A stored event is one that the table holds. Why a
+// message was not stored is in the processor's log. A dead letter is one that lies in the dead-letter queue; it
+// is only looked at, and recognized by its correlation id, so older dead letters and other traffic do no harm.
+type trial struct {
+	stack  *stack.Stack
+	events *dynamo.Events
+	dlq    *queue.Queue
+	log    *stack.Tail
+
+	sent  []account.Sent
+	found account.Evidence
+}
+
+const inFlight = 8
+
+// start has the producer send what the plan says.
+func start(ctx context.Context, s *stack.Stack, p plan) (*trial, error) {
+	seed := rand.Uint64() >> 11 // every reader of JSON keeps 53 bits
+	sent, err := expect(ctx, s, p, seed)
+	if err != nil {
+		return nil, err
+	}
+	t := &trial{
+		stack:  s,
+		events: dynamo.NewEvents(dynamo.Open(s.Config, inFlight), s.EventsTable, inFlight, 0),
+		dlq:    queue.New(s.Config, s.DLQURL, inFlight),
+		log:    s.Tail(s.Processor, time.Now().Add(-time.Second)),
+		sent:   sent,
+		found:  account.Evidence{Stored: map[event.Key]string{}, DeadLetters: map[string]string{}},
+	}
+	return t, t.send(ctx, p, seed)
+}
+
+// expect makes the producer's run here.
+func expect(ctx context.Context, s *stack.Stack, p plan, seed uint64) ([]account.Sent, error) {
+	settings, err := s.Settings(ctx, s.Producer)
+	if err != nil {
+		return nil, err
+	}
+	maxBodyBytes, err := strconv.Atoi(settings["MAX_BODY_BYTES"])
+	if err != nil {
+		return nil, fmt.Errorf("MAX_BODY_BYTES of %s: %w", s.Producer, err)
+	}
+	run, err := generate.New(generate.Options{
+		Count: p.Events, Invalid: p.Invalid, Duplicates: p.Duplicates, Seed: &seed, MaxBodyBytes: maxBodyBytes,
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	var sent []account.Sent
+	for m := range run.All() {
+		sent = append(sent, account.Sent{
+			Key:  event.Key{ClientID: m.ClientID, EventID: m.EventID},
+			Type: m.EventType, CorrelationID: m.CorrelationID, Want: m.Want, Reason: m.Reason,
+		})
+	}
+	return sent, nil
+}
+
+func (t *trial) send(ctx context.Context, p plan, seed uint64) error {
+	request := map[string]any{"count": p.Events, "invalid": p.Invalid, "duplicates": p.Duplicates, "seed": seed}
+	var answer struct {
+		Sent, Failed int
+		Error        string
+		EventIDs     []string `json:"eventIds"`
+	}
+	if err := t.stack.Invoke(ctx, t.stack.Producer, request, &answer); err != nil {
+		return err
+	}
+	if answer.Failed > 0 {
+		return fmt.Errorf("%s: %d messages were not sent: %s", t.stack.Producer, answer.Failed, answer.Error)
+	}
+	ours := map[string]bool{}
+	for _, m := range t.sent {
+		ours[m.Key.EventID] = true
+	}
+	theirs := slices.Sorted(slices.Values(answer.EventIDs))
+	if answer.Sent != len(t.sent) || !slices.Equal(theirs, slices.Sorted(maps.Keys(ours))) {
+		return fmt.Errorf("%s sent other events than this checkout makes: deploy it anew", t.stack.Producer)
+	}
+	return nil
+}
+
+// settle waits until every message is accounted for, and at most so long. show is told the account as it grows.
+func (t *trial) settle(ctx context.Context, wait time.Duration, show func(account.Account)) (account.Account, error) {
+	const pause = 500 * time.Millisecond
+	deadline := time.Now().Add(wait)
+	for {
+		late := time.Now().After(deadline)
+		a, err := t.look(ctx, late)
+		if err != nil {
+			return a, err
+		}
+		show(a)
+		if a.Balanced() || late {
+			return a, nil
+		}
+		select {
+		case <-ctx.Done():
+			return a, errors.New("interrupted; what was sent is processed all the same")
+		case <-time.After(pause):
+		}
+	}
+}
+
+// look gathers what is new. The dead-letter queue is looked at when everything else is accounted for, or it is the
+// last look, since its messages are out of others' sight while it lasts.
+func (t *trial) look(ctx context.Context, last bool) (account.Account, error) {
+	if err := errors.Join(t.readLog(ctx), t.readTable(ctx)); err != nil {
+		return account.Account{}, err
+	}
+	a := account.Balance(t.sent, t.found)
+	open := a.Sent - a.Total()
+	for _, n := range a.DeadLetters {
+		open += n
+	}
+	if !last && open > t.rejections() {
+		return a, nil
+	}
+	err := t.dlq.Peek(ctx, 30*time.Second, func(m queue.Lying) { t.found.DeadLetters[m.ID] = m.Attributes["CorrelationId"] })
+	return account.Balance(t.sent, t.found), err
+}
+
+// rejections is how many dead letters are to be expected.
+func (t *trial) rejections() (n int) {
+	for _, m := range t.sent {
+		if m.Want == event.Rejected {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *trial) readLog(ctx context.Context) error {
+	lines, err := t.log.Next(ctx)
+	for _, line := range lines {
+		var r struct {
+			Message   string
+			MessageID string `json:"message_id"`
+			ClientID  string `json:"client_id"`
+			EventID   string `json:"event_id"`
+			Outcome   event.Outcome
+			Reason    event.Reason
+		}
+		if json.Unmarshal([]byte(line.Text), &r) == nil && r.Message == "record" && r.Outcome != event.Stored {
+			t.found.Reports = append(t.found.Reports, account.Report{
+				MessageID: r.MessageID, Key: event.Key{ClientID: r.ClientID, EventID: r.EventID}, Outcome: r.Outcome, Reason: r.Reason,
+			})
+		}
+	}
+	return err
+}
+
+// readTable asks for the events that were not found so far.
+func (t *trial) readTable(ctx context.Context) error {
+	missing := map[event.Key]bool{}
+	for _, m := range t.sent {
+		if _, found := t.found.Stored[m.Key]; !found && m.Want == event.Stored {
+			missing[m.Key] = true
+		}
+	}
+	items, err := t.events.Read(ctx, slices.Collect(maps.Keys(missing)))
+	for key, item := range items {
+		t.found.Stored[key] = item.Event.MessageID
+	}
+	return err
+}

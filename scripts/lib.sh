@@ -1,0 +1,220 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, which cloud they speak to, how they talk to people. It is sourced, and
+# changes to the root of the repository. Works with bash 3.2 (macOS) and up.
+#
+# Settings, all from the environment:
+#   LOCAL_CLOUD  ministack (default; no Docker) or localstack (in Docker)
+#   LOCAL_PORT   the local cloud's port on loopback (4566)
+#   LOCAL_NAME   which local cloud of this repository; each has its own folder .local/NAME (dev)
+#   LOCAL_AUTH   true makes MiniStack enforce the IAM role of each function (false)
+#   STAGE        local (default); staging or production is the stack on AWS, with your own AWS settings
+
+set -euo pipefail
+
+script=$(cd "$(dirname "$0")" && pwd)/${0##*/}
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+stage=${STAGE:-local}
+export LOCAL_NAME=${LOCAL_NAME:-dev}
+here=$root/.local/$LOCAL_NAME # everything that the local cloud and the scripts write
+tools=$root/.tools            # virtual environments and binaries
+
+# The cloud that `start` chose last is the default for every script after it.
+[ ! -r "$here/cloud" ] || read -r saved_cloud saved_port <"$here/cloud" || true
+export LOCAL_CLOUD=${LOCAL_CLOUD:-${saved_cloud:-ministack}}
+export LOCAL_PORT=${LOCAL_PORT:-${saved_port:-4566}}
+endpoint=http://127.0.0.1:$LOCAL_PORT
+
+# --- to people ------------------------------------------------------------------------------------------------
+
+green='' red='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+	green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
+fi
+
+say() { printf '%s\n' "$*"; }
+ok() { printf '%s✓%s %s\n' "$green" "$plain" "$*"; }
+fail() { printf '%s✗ %s%s\n' "$red" "$1" "$plain" >&2; }
+
+# die MESSAGE [WHAT TO DO NEXT]… ends the script.
+die() {
+	fail "$1"
+	shift
+	[ $# -eq 0 ] || printf '  → %s\n' "$@" >&2
+	exit 1
+}
+
+# help_wanted "$@" prints the comment at the top of the script where the first argument asks for help.
+help_wanted() {
+	case ${1:-} in -h | --help | help) usage && exit 0 ;; esac
+}
+usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$script"; }
+
+# confirm QUESTION [--yes] asks; without a terminal only --yes is a yes.
+confirm() {
+	[ "${2:-}" != --yes ] || return 0
+	[ -t 0 ] || die "There is no terminal to ask on: $1" "Say --yes."
+	local answer
+	read -r -p "$1 [y/N] " answer
+	case $answer in [yY] | [yY][eE][sS]) ;; *) die "Nothing was changed." ;; esac
+}
+
+# step TEXT COMMAND… runs the command with its output in a log, shows that time passes, and ends the script with
+# the log's last lines where the command fails.
+step() {
+	local text=$1 log=$here/step.log start=$SECONDS clock=''
+	shift
+	mkdir -p "$here"
+	if [ -t 1 ]; then
+		(while kill -0 $$ 2>/dev/null; do printf '\r… %s (%d s) ' "$text" $((SECONDS - start)) && sleep 1; done) &
+		clock=$!
+	else
+		say "… $text"
+	fi
+	local status=0
+	("$@") >"$log" 2>&1 </dev/null || status=$?
+	if [ -n "$clock" ]; then
+		kill "$clock" && wait "$clock" 2>/dev/null || true
+		printf '\r\e[K'
+	fi
+	if [ $status -ne 0 ]; then
+		tail -n 25 "$log" | sed 's/^/  │ /' >&2
+		die "$text: failed after $((SECONDS - start)) s" "The whole log is ${log#"$root"/}."
+	fi
+	ok "$text ($((SECONDS - start)) s)"
+}
+
+# --- the cloud ------------------------------------------------------------------------------------------------
+
+# use_cloud points every AWS client at the stack: the local cloud with nothing of yours (no profile, no
+# credentials, no endpoint), or for a stage on AWS exactly what you have set.
+use_cloud() {
+	export SAM_CLI_TELEMETRY=0 DISABLE_DEPRECATION_NOTICE=1
+	if [ "$stage" != local ]; then
+		export STACK_NAME=${STACK_NAME:-event-processor-$stage} AWS_PAGER=''
+		return
+	fi
+	local name
+	for name in "${!AWS_@}"; do unset "$name"; done
+	export AWS_ENDPOINT_URL=$endpoint AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1 AWS_PAGER=''
+	export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true
+	export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+	export NO_PROXY="127.0.0.1,localhost,${NO_PROXY:-}" no_proxy="127.0.0.1,localhost,${no_proxy:-}"
+	export STACK_NAME=event-processor
+}
+
+# need_cloud ends the script unless the cloud answers.
+need_cloud() {
+	[ "$stage" = local ] || return 0
+	curl -fsS -m 5 -o /dev/null "$endpoint/_localstack/health" 2>/dev/null ||
+		die "No local cloud answers on $endpoint." "./scripts/setup.sh starts one and deploys." \
+			"LOCAL_PORT and LOCAL_NAME say which one is meant."
+}
+
+# local_only ends the script for a stage on AWS.
+local_only() {
+	[ "$stage" = local ] || die "${0##*/} is for the local cloud; STAGE is $stage." "On AWS: sam build && sam deploy --config-env $stage"
+}
+
+# --- tools ----------------------------------------------------------------------------------------------------
+
+# find_python prints a Python that both tools run on (3.10 to 3.13) and that can make virtual environments.
+find_python() {
+	local python
+	for python in ${PYTHON:-} python3.13 python3.12 python3.11 python3.10 python3; do
+		if "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+			command -v "$python"
+			return
+		fi
+	done
+	return 1
+}
+
+# need_venv NAME… makes .tools/venv-NAME from scripts/requirements-NAME.txt unless it is there, whole and of today.
+need_venv() {
+	local name
+	for name; do
+		venv_ready "$name" || step "Install what scripts/requirements-$name.txt names" make_venv "$name"
+	done
+}
+venv_ready() { [ "$(cat "$tools/venv-$1/stamp" 2>/dev/null)" = "$(venv_stamp "$1")" ] && "$tools/venv-$1/bin/python" -c '' 2>/dev/null; }
+venv_stamp() { echo "$tools $(cksum <"scripts/requirements-$1.txt")"; } # with the folder: venvs cannot be moved
+make_venv() {
+	local venv=$tools/venv-$1 python
+	python=$(find_python) || die "No Python 3.10 to 3.13 with venv was found." "./scripts/setup.sh says how to get one."
+	rm -rf "$venv"
+	"$python" -m venv "$venv" &&
+		"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "scripts/requirements-$1.txt" &&
+		venv_stamp "$1" >"$venv/stamp"
+}
+
+# --- the stack ------------------------------------------------------------------------------------------------
+
+# On a local cloud the functions run on this machine, so they are built for it; MiniStack runs them as its own
+# processes, LocalStack in Linux containers.
+case $(uname -m) in arm64 | aarch64) goarch=arm64 architecture=arm64 ;; *) goarch=amd64 architecture=x86_64 ;; esac
+build_folder=.aws-sam/build
+[ "$LOCAL_NAME" = dev ] || build_folder=$here/build # another stack's build does not trip over this one's
+
+build_stack() { GOARCH=$goarch "$tools/venv-tools/bin/sam" build --build-dir "$build_folder"; }
+deploy_stack() { # [PARAMETER=VALUE]…
+	"$tools/venv-tools/bin/sam" deploy --config-file "$root/samconfig.toml" --template-file "$build_folder/template.yaml" --stack-name "$STACK_NAME" \
+		--parameter-overrides Stage=local "Architecture=$architecture" "$@"
+}
+
+# run_go NAME ARGUMENT… becomes the Go program scripts/NAME.
+run_go() {
+	local name=$1
+	shift
+	build_go "$name"
+	exec "$tools/bin/$name" "$@"
+}
+build_go() { go build -o "$tools/bin/$1" "./scripts/$1" || die "scripts/$1 does not build."; }
+
+# --- processes ------------------------------------------------------------------------------------------------
+
+# A pid file holds the process id and when that process started, so that another program which got the same id
+# later is never taken for ours.
+started() {
+	if [ -r "/proc/$1/stat" ]; then
+		sed 's/.*) //' "/proc/$1/stat" | awk '$1 != "Z" { print $20 }' # a zombie has ended
+	else
+		LC_ALL=C ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' _
+	fi
+}
+write_pid() { echo "$2 $(started "$2")" >"$1"; }
+
+# running_pid FILE prints the id of the process in a pid file where it is still that process.
+running_pid() {
+	local pid='' since=''
+	read -r pid since 2>/dev/null <"$1" || return 1
+	[ -n "$since" ] && [ "$(started "$pid")" = "$since" ] && echo "$pid"
+}
+
+# detach FILE LOG COMMAND… starts a process that outlives the script and Ctrl-C, with its id in FILE.
+detach() {
+	local file=$1 log=$2
+	shift 2
+	set -m # a process group of its own
+	nohup "$@" >"$log" 2>&1 </dev/null &
+	write_pid "$file" $!
+	set +m
+}
+
+# end_process FILE SECONDS asks the process in a pid file to end and waits for it; what does not end is killed.
+end_process() {
+	local pid waited=0
+	if pid=$(running_pid "$1"); then
+		kill -TERM "$pid" 2>/dev/null || true
+		while running_pid "$1" >/dev/null; do
+			if [ $((waited += 1)) -gt $(($2 * 5)) ]; then
+				fail "Process $pid did not end within $2 s and was killed."
+				kill -KILL -- "-$pid" 2>/dev/null || true
+				break
+			fi
+			sleep 0.2
+		done
+		kill -TERM -- "-$pid" 2>/dev/null || true # what it left behind in its group
+	fi
+	rm -f "$1"
+}
