@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -53,12 +54,21 @@ type expected struct {
 	Rejected  map[event.Reason]int `json:"rejected"`
 }
 
+// requestRefused is the error for a request that cannot be met; Lambda tells the caller the name of its type.
+type requestRefused struct{ err error }
+
+func (r *requestRefused) Error() string {
+	return "request refused: " + strings.ReplaceAll(r.err.Error(), "\n", "; ") // errors.Join puts each on a line
+}
+
+func (r *requestRefused) Unwrap() error { return r.err }
+
 // Handle sends what is asked for. A request that cannot be met is refused before anything is sent; what SQS does
 // not take is counted in the response.
 func (h *handler) Handle(ctx context.Context, body json.RawMessage) (response, error) {
 	messages, perSecond, err := h.plan(ctx, body)
 	if err != nil {
-		return response{}, fmt.Errorf("request refused: %w", err)
+		return response{}, &requestRefused{err}
 	}
 	if err := h.createClients(ctx); err != nil {
 		return response{}, err

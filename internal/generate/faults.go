@@ -47,7 +47,23 @@ func faults() []fault {
 		}},
 		{name: "the body is too large", reason: event.EventTooLarge},
 	}
-	return slices.Concat(first, malformedFaults(), envelopeFaults(), payloadFaults(), numberFaults())
+	return append(first, inTurn(malformedFaults(), envelopeFaults(), payloadFaults(), numberFaults())...)
+}
+
+// inTurn takes one from each list as long as there are any, so that a small run has some of each.
+func inTurn(lists ...[]fault) []fault {
+	var all []fault
+	for i := 0; ; i++ {
+		before := len(all)
+		for _, list := range lists {
+			if i < len(list) {
+				all = append(all, list[i])
+			}
+		}
+		if len(all) == before {
+			return all
+		}
+	}
 }
 
 // forbidden has the client say what it may not say.
