@@ -111,9 +111,9 @@ func (r *Run) plan() {
 	r.twice = min(share(r.options.Duplicates, good), good-r.reused)
 	r.order = make([]int32, r.options.Count+r.twice)
 	for i := range r.order {
-		r.order[i] = int32(i) //nolint:gosec // at most 2 × MaxCount
+		r.order[i] = int32(i)
 	}
-	rng := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // not a secret
+	rng := rand.New(rand.NewPCG(r.seed, 0))
 	rng.Shuffle(len(r.order), func(i, j int) { r.order[i], r.order[j] = r.order[j], r.order[i] })
 }
 
@@ -208,7 +208,7 @@ func (r *Run) badDraft(n int, f fault) *draft {
 // rng is event n's own, so that it comes out the same whenever it is made. Stream 0 is the plan's; the odd factor
 // keeps neighbours apart.
 func (r *Run) rng(n int) *rand.Rand {
-	return rand.New(rand.NewPCG(r.seed, uint64(n+1)*0x9e3779b97f4a7c15)) //nolint:gosec // not a secret
+	return rand.New(rand.NewPCG(r.seed, uint64(n+1)*0x9e3779b97f4a7c15))
 }
 
 func random64() uint64 {
