@@ -1,0 +1,216 @@
+package systemtest
+
+import (
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"event-processor/internal/event"
+	"event-processor/internal/generate"
+	"event-processor/internal/queue"
+)
+
+// TestEventsOfEachKind sends one event of each kind and finds it in its place: the table, or the dead-letter
+// queue with its reason in the processor's log line.
+func TestEventsOfEachKind(t *testing.T) {
+	s := open(t)
+	all := s.client(true, event.Types...)
+	few := s.client(true, "integration")
+	inactive := s.client(false, "integration")
+	foreign := "test-" + uuid.NewString()
+	s.putClient(foreign, true, event.Types, []string{"AROASOMEONEELSE"})
+	own := "test-" + uuid.NewString()
+	s.putClient(own, true, event.Types, []string{"000000000000"}) // MiniStack's and LocalStack's sender is the account
+
+	// The first of an id that comes again, stored before the others are sent.
+	again := uuid.NewString()
+	s.send(body(all, "transaction", again, payloads["transaction"]))
+	s.eventually(20*time.Second, "the first event is stored", func() bool { _, ok := s.item(all, again); return ok })
+
+	good := payloads["integration"]
+	id := uuid.NewString
+	type sent struct {
+		body      string
+		outcome   event.Outcome
+		reason    event.Reason
+		messageID string
+	}
+	cases := map[string]*sent{
+		"redelivered":       {body: body(all, "transaction", again, payloads["transaction"]), outcome: event.Duplicate},
+		"the same meaning":  {body: body(all, "transaction", again, `{"currency":"EUR", "amount":1000001e-2,"status":"done","transactionId":"t-1"}`), outcome: event.Duplicate},
+		"another meaning":   {body: body(all, "transaction", again, strings.Replace(payloads["transaction"], "10000.01", "1", 1)), reason: event.EventIDConflict},
+		"not JSON":          {body: `{"eventId":`, reason: event.MalformedJSON},
+		"too large":         {body: body(all, "integration", id(), strings.Replace(good, "erp", strings.Repeat("x", 256<<10), 1)), reason: event.EventTooLarge},
+		"breaks the schema": {body: body(all, "transaction", id(), `{"transactionId":"t","amount":-1,"currency":"EUR"}`), reason: event.SchemaViolation},
+		"unknown version":   {body: strings.Replace(body(all, "integration", id(), good), `"1.0"`, `"9.9"`, 1), reason: event.UnknownEventVersion},
+		"unknown client":    {body: body("test-nobody", "integration", id(), good), reason: event.UnknownClient},
+		"inactive client":   {body: body(inactive, "integration", id(), good), reason: event.ClientInactive},
+		"type not allowed":  {body: body(few, "transaction", id(), payloads["transaction"]), reason: event.TypeNotAllowed},
+		"foreign sender":    {body: body(foreign, "integration", id(), good), reason: event.SenderNotAllowed},
+		"sender by name":    {body: body(own, "integration", id(), good), outcome: event.Stored},
+	}
+	for eventType, payload := range payloads {
+		cases[eventType] = &sent{body: body(all, eventType, id(), payload), outcome: event.Stored}
+	}
+	for _, c := range cases {
+		if c.reason != "" {
+			c.outcome = event.Rejected
+		}
+		c.messageID = s.send(c.body, "CorrelationId", "test-correlation")
+	}
+
+	dead := map[string]queue.Lying{}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s.t = t
+			if c.outcome == event.Stored {
+				part := strings.Split(c.body, `"`)
+				eventID, clientID := part[3], part[11]
+				s.eventually(20*time.Second, "it is in the table", func() bool { _, ok := s.item(clientID, eventID); return ok })
+				item, _ := s.item(clientID, eventID)
+				if !strings.Contains(c.body, item.Event.Payload) || item.Event.MessageID != c.messageID ||
+					item.Event.CorrelationID != "test-correlation" || item.Event.Hash != event.HashOf(c.body) {
+					t.Errorf("stored %+v", item)
+				}
+				if days := time.Until(time.Unix(item.ExpiresAt, 0)).Hours() / 24; days < 29.9 || days > 30.1 {
+					t.Errorf("kept for %.1f days", days)
+				}
+				if high := name == "monitoring" || name == "transaction"; high != (item.Event.Priority == event.High) {
+					t.Errorf("priority %s", item.Event.Priority)
+				}
+				return
+			}
+			var line logLine
+			s.eventually(20*time.Second, "its outcome is in the log", func() bool {
+				s.log()
+				l, ok := s.outcome(c.messageID)
+				line = l
+				return ok && (c.outcome != event.Rejected || l.ReceiveCount == 5)
+			})
+			if line.Outcome != string(c.outcome) || line.Reason != string(c.reason) || line.RequestID == "" || line.CorrelationID != "test-correlation" {
+				t.Errorf("got %s, want %s %s", line.text, c.outcome, c.reason)
+			}
+			if c.outcome == event.Rejected {
+				s.eventually(20*time.Second, "it is a dead letter", func() bool {
+					if _, ok := dead[c.messageID]; !ok {
+						maps.Copy(dead, s.deadLetters())
+					}
+					_, ok := dead[c.messageID]
+					return ok
+				})
+			}
+		})
+	}
+}
+
+// TestVectors sends the decoder's vectors through the deployed stack. Each file is named for its reason.
+func TestVectors(t *testing.T) {
+	s := open(t)
+	files, err := filepath.Glob("../decode/testdata/invalid/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	want := map[string]string{} // file by message id
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		switch name {
+		case "malformed_json-empty", "malformed_json-control-character", "malformed_json-not-utf8":
+			continue // SQS itself refuses these
+		case "event_too_large-by-a-byte":
+			continue // its limit is the unit test's
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[s.send(string(text))] = name
+	}
+	s.eventually(60*time.Second, "all vectors are dead letters", func() bool {
+		s.log()
+		for messageID := range want {
+			if l, ok := s.outcome(messageID); !ok || l.ReceiveCount < 5 {
+				return false
+			}
+		}
+		return true
+	})
+	s.eventually(20*time.Second, "the dead-letter queue holds them", func() bool {
+		dead := s.deadLetters()
+		for messageID := range want {
+			if _, ok := dead[messageID]; !ok {
+				return false
+			}
+		}
+		return true
+	})
+	for messageID, name := range want {
+		reason, _, _ := strings.Cut(name, "-")
+		if l, _ := s.outcome(messageID); l.Reason != reason {
+			t.Errorf("%s: got %s", name, l.text)
+		}
+	}
+}
+
+// TestTwiceIsOnce has the producer send 1,000 events, 100 of them twice: the table holds exactly the distinct ones.
+func TestTwiceIsOnce(t *testing.T) {
+	s := open(t)
+	const count, twice = 1000, 100
+	before := s.count()
+	seed := rand.Uint64() >> 11
+	var answer struct {
+		Sent, Failed int
+		EventIDs     []string `json:"eventIds"`
+	}
+	if err := s.Invoke(t.Context(), s.Producer, map[string]any{"count": count, "duplicates": float64(twice) / count, "seed": seed}, &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Sent != count+twice || answer.Failed != 0 || len(answer.EventIDs) != count {
+		t.Fatalf("sent %d, failed %d, %d event ids", answer.Sent, answer.Failed, len(answer.EventIDs))
+	}
+	s.eventually(60*time.Second, "the queue is empty", func() bool { return s.queued() == 0 })
+
+	run, err := generate.New(generate.Options{Count: count, Duplicates: float64(twice) / count, Seed: &seed, MaxBodyBytes: 256 << 10}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[event.Key]event.Hash{}
+	var keys []event.Key
+	for m := range run.All() {
+		key := event.Key{ClientID: m.ClientID, EventID: m.EventID}
+		if _, ok := bodies[key]; !ok {
+			keys = append(keys, key)
+		}
+		bodies[key] = event.HashOf(m.Body)
+	}
+	items, err := s.events.Read(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(keys) != count || len(items) != count {
+		t.Errorf("%d distinct events, %d of them stored", len(keys), len(items))
+	}
+	for key, item := range items {
+		if item.Event.Hash != bodies[key] {
+			t.Errorf("%v is stored with another body", key)
+		}
+	}
+	if got := s.count() - before; got != count {
+		t.Errorf("the table grew by %d, want %d", got, count)
+	}
+	s.eventually(20*time.Second, "all duplicates are in the log", func() bool {
+		s.log()
+		n := 0
+		for id := range s.lines {
+			if l, _ := s.outcome(id); l.Outcome == string(event.Duplicate) {
+				n++
+			}
+		}
+		return n == twice
+	})
+}
