@@ -19,10 +19,11 @@ export LOCAL_NAME=${LOCAL_NAME:-dev}
 here=$root/.local/$LOCAL_NAME # everything that the local cloud and the scripts write
 tools=$root/.tools            # virtual environments and binaries
 
-# The cloud that `start` chose last is the default for every script after it.
-[ ! -r "$here/cloud" ] || read -r saved_cloud saved_port <"$here/cloud" || true
+# What `start` chose last is the default for every script after it.
+[ ! -r "$here/cloud" ] || read -r saved_cloud saved_port saved_auth <"$here/cloud" || true
 export LOCAL_CLOUD=${LOCAL_CLOUD:-${saved_cloud:-ministack}}
 export LOCAL_PORT=${LOCAL_PORT:-${saved_port:-4566}}
+export LOCAL_AUTH=${LOCAL_AUTH:-${saved_auth:-false}}
 endpoint=http://127.0.0.1:$LOCAL_PORT
 
 # --- to people ------------------------------------------------------------------------------------------------
@@ -158,8 +159,26 @@ build_folder=.aws-sam/build
 
 build_stack() { GOARCH=$goarch "$tools/venv-tools/bin/sam" build --build-dir "$build_folder"; }
 deploy_stack() { # [PARAMETER=VALUE]…
-	"$tools/venv-tools/bin/sam" deploy --config-file "$root/samconfig.toml" --template-file "$build_folder/template.yaml" --stack-name "$STACK_NAME" \
-		--parameter-overrides Stage=local "Architecture=$architecture" "$@"
+	"$tools/venv-tools/bin/sam" deploy --config-file "$root/samconfig.toml" --template-file "$build_folder/template.yaml" \
+		--stack-name "$STACK_NAME" --parameter-overrides Stage=local "Architecture=$architecture" "$@" &&
+		{ [ "$LOCAL_CLOUD $LOCAL_AUTH" != 'ministack true' ] || allow_calls; }
+}
+
+# allow_calls lets the roles make batch calls under MiniStack's AUTH, which asks for the right to a call by the
+# call's own name. On AWS there are no such rights: a call of ten needs the right to one, which the roles have.
+allow_calls() {
+	allow_call ProducerRole sqs:SendMessageBatch &&
+		allow_call ProcessorRole sqs:ChangeMessageVisibilityBatch dynamodb:BatchExecuteStatement &&
+		allow_call HealthRole lambda:ListEventSourceMappings
+}
+allow_call() { # ROLE ACTION…
+	local role actions
+	role=$("$tools/venv-tools/bin/aws" cloudformation describe-stack-resource --stack-name "$STACK_NAME" --logical-resource-id "$1" \
+		--query StackResourceDetail.PhysicalResourceId --output text) || return
+	shift
+	actions=$(printf ',"%s"' "$@")
+	"$tools/venv-tools/bin/aws" iam put-role-policy --role-name "$role" --policy-name ministack-calls \
+		--policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":['"${actions#,}"'],"Resource":"*"}]}'
 }
 
 # run_go NAME ARGUMENT… becomes the Go program scripts/NAME.

@@ -67,7 +67,7 @@ start() {
 	! listening || die "Port $LOCAL_PORT is in use by $(holder), which this repository did not start." \
 		"Stop that program, or take another port: LOCAL_PORT=4567 $script ${command}"
 	mkdir -p "$here/tmp"
-	echo "$LOCAL_CLOUD $LOCAL_PORT" >"$here/cloud"
+	echo "$LOCAL_CLOUD $LOCAL_PORT $LOCAL_AUTH" >"$here/cloud"
 	if [ "$LOCAL_CLOUD" = localstack ]; then
 		compose up -d || die "LocalStack did not start." "Is Docker running? Try: docker info"
 	else
@@ -75,7 +75,7 @@ start() {
 		# Functions inherit this environment. State and temporary files stay in this repository.
 		detach "$pid_file" "$log" env GATEWAY_PORT="$LOCAL_PORT" BIND_HOST=127.0.0.1 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
 			LAMBDA_EXECUTOR=local PERSIST_STATE=1 STATE_DIR="$here/state" S3_PERSIST=1 S3_DATA_DIR="$here/s3" \
-			TMPDIR="$here/tmp" AUTH="${LOCAL_AUTH:-false}" "$tools/venv-ministack/bin/ministack"
+			TMPDIR="$here/tmp" AUTH="$LOCAL_AUTH" "$tools/venv-ministack/bin/ministack"
 	fi
 	local since=$SECONDS
 	until answers; do
