@@ -127,7 +127,7 @@ func TestFailuresOfTheSDKInWords(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := httptest.NewRecorder()
-			health.ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+			health.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/health", nil))
 			var got struct {
 				Checks map[string]struct{ Error string }
 			}

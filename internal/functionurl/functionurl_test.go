@@ -23,7 +23,7 @@ func TestWrap(t *testing.T) {
 		w.Header().Add("Vary", "Cookie")
 		w.WriteHeader(http.StatusTeapot)
 		w.WriteHeader(http.StatusOK) // too late
-		fmt.Fprint(w, r.Method, " ", r.Host, " ", r.URL, " ", r.Header.Get("Accept"))
+		_, _ = fmt.Fprint(w, r.Method, " ", r.Host, " ", r.URL, " ", r.Header.Get("Accept"))
 	})
 	headers := map[string]string{"Content-Type": "text/plain", "Vary": "Accept, Cookie"}
 	for name, tt := range map[string]struct {

@@ -70,7 +70,7 @@ func (q fakeQueue) Depth(ctx context.Context) (waiting, inFlight int, err error)
 	if q.part == "dead" {
 		return q.dead, 0, nil
 	}
-	return q.waiting, q.fakeCloud.inFlight, nil
+	return q.waiting, q.inFlight, nil
 }
 
 type fakePart struct {

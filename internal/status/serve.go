@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ServeHTTP answers GET and HEAD of /health and /live. Every request gets one log line.
+// ServeHTTP answers GET and HEAD of / (the page), /health and /live. Every request gets one log line.
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	path, status := h.serve(w, r)
@@ -18,6 +18,7 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve answers, and tells what was asked for in words that are ours: a path may be as long as the caller likes.
 func (h *Health) serve(w http.ResponseWriter, r *http.Request) (path string, status int) {
 	answer, known := map[string]func(http.ResponseWriter, *http.Request) int{
+		"/":       h.servePage,
 		"/health": h.serveHealth,
 		"/live":   serveLive,
 	}[r.URL.Path]

@@ -11,9 +11,10 @@ import (
 	"testing"
 )
 
-func serve(h http.Handler, method, path string) *httptest.ResponseRecorder {
+func serve(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, "http://status.test"+path, nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, "http://status.test"+path, nil))
 	return w
 }
 
@@ -44,7 +45,7 @@ func TestServe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := tt.cloud.looks["queue"]
-			w := serve(New(tt.cloud.parts(), "local", "dev"), tt.method, tt.path)
+			w := serve(t, New(tt.cloud.parts(), "local", "dev"), tt.method, tt.path)
 			if w.Code != tt.status || w.Header().Get("Allow") != tt.allow {
 				t.Errorf("got %d, Allow %q, want %d, %q", w.Code, w.Header().Get("Allow"), tt.status, tt.allow)
 			}
@@ -77,7 +78,7 @@ func TestARequestIsOneLogLineWithoutTheCallersWords(t *testing.T) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&out, nil)))
 	t.Cleanup(func() { slog.SetDefault(old) })
-	serve(New(newFakeCloud().parts(), "local", "dev"), "GET", "/"+strings.Repeat("forged", 1000))
+	serve(t, New(newFakeCloud().parts(), "local", "dev"), "GET", "/"+strings.Repeat("forged", 1000))
 	if n := strings.Count(out.String(), "\n"); n != 1 || out.Len() > 300 {
 		t.Errorf("got %d lines of %d bytes, want one short line: %.300s", n, out.Len(), out.String())
 	}

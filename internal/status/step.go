@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// Words of the command, as the page lays them out.
+func (s Step) Words() []string { return strings.Split(s.Run, " ") }
+
 // tooOld is the age of the oldest message at which people are asked to look; the alarm has the same.
 const tooOld = 5 * time.Minute
 

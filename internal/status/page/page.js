@@ -1,0 +1,188 @@
+// Asks ./health every few seconds and writes the answers into the page, which the server has rendered with the first
+// one. Words come from the server, but for the state "away", which only we can see.
+"use strict";
+
+const every = 5000; // milliseconds; the server looks no more often
+const patience = 8000; // milliseconds; the function has 10 s
+const keep = 10 * 60 * 1000; // milliseconds of history in a sparkline, while the page is open
+
+const byId = (id) => document.getElementById(id);
+// A path under a prefix may have been opened without its last slash: "./health" would then miss.
+const health = location.pathname.replace(/\/?$/, "/health");
+const clock = (date) => date.toLocaleTimeString("en-GB");
+const set = (node, text) => {
+  if (node.textContent !== text) node.textContent = text; // a screen reader hears changes only
+};
+
+// --- words, the same as the server's ---------------------------------------------------------------------------
+
+const number = (n) => n.toLocaleString("en-US");
+const age = (s) => {
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
+};
+const latency = (ms) => `${ms < 10 ? ms.toFixed(1) : number(Math.round(ms))} ms`;
+const numbers = { queueDepth: number, inFlight: number, oldestAgeSeconds: age, deadLetters: number };
+
+const verdict = (check) => (check.healthy ? "well" : check.counted ? "broken" : "aside");
+const words = (check) => {
+  if (check.healthy) return "Working";
+  const error = check.error[0].toUpperCase() + check.error.slice(1);
+  return check.counted ? error : `${error} (not counted)`;
+};
+
+// --- sparklines ------------------------------------------------------------------------------------------------
+
+const past = {}; // by number: [{at, value}], value null where there was no answer
+const width = 100;
+const height = 36;
+
+const draw = (name, attributes) => {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+};
+
+const remember = (key, value) => {
+  const now = Date.now();
+  past[key] = (past[key] ?? []).filter((point) => now - point.at <= keep);
+  past[key].push({ at: now, value });
+  spark(key, now);
+};
+
+const spark = (key, now) => {
+  const points = past[key];
+  const values = points.map((point) => point.value).filter((value) => value !== null);
+  const node = byId(`${key}-spark`);
+  node.hidden = values.length === 0;
+  if (node.hidden) return;
+  const peak = Math.max(...values);
+  const span = Math.max(60_000, now - points[0].at);
+  const place = (point) => [
+    (width - ((now - point.at) / span) * width).toFixed(2),
+    (height - 3 - (point.value / Math.max(peak, 1)) * (height - 6)).toFixed(2),
+  ];
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  svg.append(draw("path", { class: "base", d: `M0 ${height}H${width}` }));
+  for (const run of runs(points)) {
+    const line = run.map(place);
+    const d = `M${line.map((xy) => xy.join(" ")).join("L")}`;
+    if (run.length > 1) svg.append(draw("path", { class: "area", d: `${d}V${height}H${line[0][0]}Z` }));
+    svg.append(draw("path", { class: "line", d: run.length > 1 ? d : `${d}h0` }));
+  }
+  const last = points.at(-1);
+  if (last.value !== null) svg.append(draw("path", { class: "line now", d: `M${place(last).join(" ")}h0` }));
+  node.replaceChildren(svg, `peak ${numbers[key](peak)}`);
+  set(byId("window"), span < 120_000 ? "in the last minute" : `in the last ${age(Math.floor(span / 1000))}`);
+};
+
+// runs cuts the history where there was no answer: a line over a gap would be a lie.
+const runs = (points) => {
+  const all = [[]];
+  for (const point of points) {
+    if (point.value === null) all.push([]);
+    else all.at(-1).push(point);
+  }
+  return all.filter((run) => run.length > 0);
+};
+
+// --- the page --------------------------------------------------------------------------------------------------
+
+const marks = {
+  healthy: "%231d6b4c'/%3E%3Cpath d='m10 16.5 4.5 4.5 8-9' ",
+  attention: "%23a86a10'/%3E%3Cpath d='M16 8v10m0 5v.1' ",
+  unhealthy: "%23b3362f'/%3E%3Cpath d='m11 11 10 10m0-10L11 21' ",
+  away: "%234d5867'/%3E%3Cpath d='M10 16h12' ",
+};
+
+const setState = (state, headline) => {
+  document.documentElement.dataset.state = state;
+  document.title = `${headline} · Event Processor`;
+  document.querySelector("link[rel=icon]").href =
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' " +
+    `rx='9' fill='${marks[state]}fill='none' stroke='white' stroke-width='4' stroke-linecap='round'/%3E%3C/svg%3E`;
+  set(byId("headline"), headline);
+};
+
+const setSteps = (items) => {
+  byId("steps").replaceChildren(...items);
+  byId("next").hidden = items.length === 0;
+};
+
+const stepOf = ({ what, run }) => {
+  const item = byId("away").content.cloneNode(true);
+  item.querySelector("p").textContent = what;
+  item.querySelector("code").replaceChildren(...run.split(" ").flatMap((word) => {
+    const span = document.createElement("span");
+    span.textContent = word;
+    return [span, " "];
+  }).slice(0, -1));
+  return item;
+};
+
+let answered = new Date(); // the last time; the page itself was an answer
+
+const show = (report) => {
+  answered = new Date();
+  const good = report.next.length === 0 ? "healthy" : "attention";
+  setState(report.healthy ? good : "unhealthy", report.summary);
+  setSteps(report.next.map(stepOf));
+  setChecked(new Date(report.checkedAt), ", and again every 5 seconds");
+  set(byId("version"), report.version);
+  for (const [key, write] of Object.entries(numbers)) {
+    const value = report[key];
+    set(byId(key), value === null ? "no data" : write(value));
+    byId(key).classList.toggle("none", value === null);
+    remember(key, value);
+  }
+  for (const [key, check] of Object.entries(report.checks)) {
+    const row = byId(key);
+    row.dataset.verdict = verdict(check);
+    set(row.querySelector(".verdict > span"), words(check));
+    set(row.lastElementChild, latency(check.latencyMs));
+  }
+};
+
+const showAway = () => {
+  setState("away", `No answer since ${clock(answered)}.`);
+  setSteps([byId("away").content.cloneNode(true)]);
+  set(byId("pace"), ", asking again every 5 seconds");
+  for (const key of Object.keys(numbers)) remember(key, null);
+};
+
+const setChecked = (at, pace) => {
+  byId("checked").dateTime = at.toISOString();
+  set(byId("checked"), clock(at));
+  set(byId("pace"), pace);
+};
+
+// --- asking ----------------------------------------------------------------------------------------------------
+
+const ask = async () => {
+  const answer = await fetch(health, { cache: "no-store", signal: AbortSignal.timeout(patience) });
+  const report = await answer.json(); // an unhealthy one is a 503 with the same members
+  if (typeof report.healthy !== "boolean") throw new TypeError("that is not a report");
+  return report;
+};
+
+let timer;
+let asking = false;
+
+const round = async () => {
+  clearTimeout(timer);
+  if (asking || document.hidden) return; // a page that nobody sees costs nothing
+  asking = true;
+  try {
+    show(await ask());
+  } catch {
+    showAway();
+  }
+  asking = false;
+  timer = setTimeout(round, every);
+};
+
+document.addEventListener("visibilitychange", round);
+addEventListener("online", round);
+round();
