@@ -185,9 +185,9 @@ func (s *system) queued() int {
 }
 
 // body writes an event as a client would.
-func body(clientID, eventType, eventID, payload string, extra ...string) string {
-	return fmt.Sprintf(`{"eventId":%q,"eventType":%q,"clientId":%q,"timestamp":"2026-01-15T10:30:00Z","version":"1.0","payload":%s%s}`,
-		eventID, eventType, clientID, payload, strings.Join(extra, ""))
+func body(clientID, eventType, eventID, payload string) string {
+	return fmt.Sprintf(`{"eventId":%q,"eventType":%q,"clientId":%q,"timestamp":"2026-01-15T10:30:00Z","version":"1.0","payload":%s}`,
+		eventID, eventType, clientID, payload)
 }
 
 var payloads = map[string]string{
