@@ -41,13 +41,15 @@ type Account struct {
 	Stored      map[string]map[string]int // events newly in the table, by client and type
 	Duplicates  int
 	DeadLetters map[event.Reason]int
-	Wrong       []string // sentences about what is not as it was expected
+
+	Missing map[string]int // what is not accounted for, by the outcome or the reason that was expected
+	Wrong   []string       // sentences about what is not as it was expected
 }
 
 // Balance accounts for the sent messages by the evidence.
 func Balance(sent []Sent, found Evidence) Account {
 	b := balance{found: found, account: Account{
-		Sent: len(sent), Stored: map[string]map[string]int{}, DeadLetters: map[event.Reason]int{},
+		Sent: len(sent), Stored: map[string]map[string]int{}, DeadLetters: map[event.Reason]int{}, Missing: map[string]int{},
 	}}
 	b.expect(sent)
 	b.countStored(sent)
@@ -94,10 +96,10 @@ func (b *balance) expect(sent []Sent) {
 	b.duplicates, b.rejected, b.ours = map[event.Key]int{}, map[string]map[event.Reason]int{}, map[string]bool{}
 	for _, m := range sent {
 		b.ours[m.CorrelationID] = true
-		switch m.Want {
-		case event.Duplicate:
+		if m.Want == event.Duplicate {
 			b.duplicates[m.Key]++
-		case event.Rejected:
+		}
+		if m.Want == event.Rejected {
 			count(b.rejected, m.CorrelationID, m.Reason)
 		}
 	}
@@ -116,17 +118,24 @@ func (b *balance) expect(sent []Sent) {
 
 func (b *balance) countStored(sent []Sent) {
 	for _, m := range sent {
-		if _, stored := b.found.Stored[m.Key]; stored && m.Want == event.Stored {
+		if m.Want != event.Stored {
+			continue
+		}
+		if _, stored := b.found.Stored[m.Key]; stored {
 			count(b.account.Stored, m.Key.ClientID, m.Type)
+		} else {
+			b.miss(string(event.Stored), 1)
 		}
 	}
 }
 
 func (b *balance) countDuplicates() {
-	for key, messages := range b.dupes {
+	for key, want := range b.duplicates {
+		messages := b.dupes[key]
 		delete(messages, b.found.Stored[key]) // the stored message itself, delivered once more
-		want := b.duplicates[key]
-		b.account.Duplicates += min(want, len(messages))
+		found := min(want, len(messages))
+		b.account.Duplicates += found
+		b.miss(string(event.Duplicate), want-found)
 	}
 }
 
@@ -149,6 +158,17 @@ func (b *balance) countDeadLetters() {
 		}
 		b.rejected[correlation][reason]--
 		b.account.DeadLetters[reason]++
+	}
+	for _, left := range b.rejected {
+		for reason, n := range left {
+			b.miss(string(reason), n)
+		}
+	}
+}
+
+func (b *balance) miss(what string, n int) {
+	if n > 0 {
+		b.account.Missing[what] += n
 	}
 }
 

@@ -107,6 +107,12 @@ func table(to io.Writer, events int, a *account.Account, health string, s *stack
 			row("  "+string(reason), n)
 		}
 	}
+	if len(a.Missing) > 0 {
+		row("not accounted for, and expected as", a.Sent-a.Total())
+	}
+	for _, what := range slices.Sorted(maps.Keys(a.Missing)) {
+		row("  "+what, a.Missing[what])
+	}
 	_ = w.Flush()
 	verdict := "balanced"
 	if !a.Balanced() {

@@ -95,7 +95,7 @@ func (f *flow) send(ctx context.Context) error {
 				part[i] = run.Message(from + i)
 			}
 			if limiter.WaitN(ctx, len(part)) != nil {
-				return nil // told to stop
+				return nil //nolint:nilerr // told to stop, which is no error
 			}
 			if err := f.put(context.WithoutCancel(ctx), part); err != nil {
 				return err
