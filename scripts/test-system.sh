@@ -96,5 +96,5 @@ check "The producer makes the sample clients" \
 	"$tools/venv-tools/bin/aws" lambda invoke --function-name event-producer --payload '{"count":0}' "$here/answer.json"
 TEST_ENDPOINT=$endpoint go_tests "Contract of the table adapter" -count=1 \
 	-run '^TestContract$' ./internal/dynamo
-TEST_ENDPOINT=$endpoint TEST_RESTART=1 go_tests "System tests" -count=1 -timeout 15m ./internal/systemtest
+TEST_ENDPOINT=$endpoint TEST_RESTART=1 TEST_AUTH=1 go_tests "System tests" -count=1 -timeout 15m ./internal/systemtest
 summary
