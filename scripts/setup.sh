@@ -26,6 +26,9 @@ check_needs() {
 	find_python >/dev/null || missing+=("Python 3.10 to 3.13 with venv (Debian, Ubuntu: apt install python3-venv; macOS: brew install python@3.13; PYTHON=… names one)")
 	command -v curl >/dev/null || missing+=("curl (Debian, Ubuntu: apt install curl)")
 	command -v make >/dev/null || missing+=("make (Debian, Ubuntu: apt install make; macOS: xcode-select --install)")
+	if [ "$LOCAL_CLOUD" = ministack ] && [ "$(uname)" != Linux ]; then
+		missing+=("Linux: MiniStack runs the functions as they are built. Elsewhere: LOCAL_CLOUD=localstack ./scripts/setup.sh, with Docker")
+	fi
 	if [ "$LOCAL_CLOUD" = localstack ] && ! docker info >/dev/null 2>&1; then
 		missing+=("Docker, running (https://docs.docker.com/engine/install/); without LOCAL_CLOUD=localstack it is not needed")
 	fi
