@@ -27,9 +27,7 @@ func (t *Table) State(ctx context.Context) (word string, working bool, err error
 	if out.Table == nil {
 		return "", false, errors.New("describe table: the answer has no table")
 	}
-	switch out.Table.TableStatus {
-	case types.TableStatusActive, types.TableStatusUpdating: // reads and writes go on during an update
-		working = true
-	}
-	return string(out.Table.TableStatus), working, nil
+	status := out.Table.TableStatus
+	// Reads and writes go on during an update.
+	return string(status), status == types.TableStatusActive || status == types.TableStatusUpdating, nil
 }
