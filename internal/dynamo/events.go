@@ -63,7 +63,10 @@ func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 // harmless; throttled statements are tried again a few times. The reasons of its failures are StoreThrottled,
 // StoreUnavailable, DeadlineNear and InternalError.
 func (t *Events) PutAll(ctx context.Context, events []event.Event) []event.Put {
-	w := writing{table: t, events: events, puts: make([]event.Put, len(events)), processedAt: t.now().UTC()}
+	w := writing{
+		table: t, events: events, puts: make([]event.Put, len(events)), retried: make([]bool, len(events)),
+		processedAt: t.now().UTC(),
+	}
 	w.run(ctx)
 	return w.puts
 }
@@ -73,6 +76,7 @@ type writing struct {
 	table       *Events
 	events      []event.Event
 	puts        []event.Put
+	retried     []bool // not the first attempt: an earlier one may have come through
 	processedAt time.Time
 	failures    atomic.Int32 // requests that failed since the last that did not
 }
@@ -94,6 +98,7 @@ func (w *writing) run(ctx context.Context) {
 			case w.puts[i].Existing != nil:
 				existing = append(existing, i)
 			case retryable(w.puts[i].Err):
+				w.retried[i] = true
 				again = append(again, i)
 			}
 		}
@@ -217,8 +222,8 @@ func putOf(e *types.BatchStatementError) event.Put {
 	}
 }
 
-// tellApart reads what is stored under the keys of the events at these indexes. What carries our own message id
-// and time is our own write come through after all, its answer lost: stored.
+// tellApart reads what is stored under the keys of the events at these indexes. What was tried before and carries
+// our own message id and time is our own write come through after all, its answer lost: stored.
 func (w *writing) tellApart(ctx context.Context, existing []int) {
 	if len(existing) == 0 {
 		return
@@ -236,7 +241,7 @@ func (w *writing) tellApart(ctx context.Context, existing []int) {
 			w.puts[i] = event.Put{Err: event.Fail(reasonOf(ctx, err), fmt.Errorf("read what is stored: %w", short(err)))}
 		case !ok:
 			w.puts[i] = event.Put{Err: event.Fail(event.StoreUnavailable, errors.New("stored already, and gone on the second look"))}
-		case item.Event.MessageID == w.events[i].MessageID && item.ProcessedAt == processedAt:
+		case w.retried[i] && item.Event.MessageID == w.events[i].MessageID && item.ProcessedAt == processedAt:
 			w.puts[i] = event.Put{}
 		default:
 			w.puts[i] = event.Put{Existing: &item.Event}
