@@ -75,7 +75,7 @@ step() {
 	local status=0
 	("$@") >"$log" 2>&1 </dev/null || status=$?
 	if [ -n "$clock" ]; then
-		kill "$clock" && wait "$clock" 2>/dev/null || true
+		{ kill "$clock" && wait "$clock"; } 2>/dev/null || true
 		printf '\r\e[K'
 	fi
 	if [ $status -ne 0 ]; then
@@ -90,7 +90,7 @@ step() {
 # use_cloud points every AWS client at the stack: the local cloud with nothing of yours (no profile, no
 # credentials, no endpoint), or for a stage on AWS exactly what you have set.
 use_cloud() {
-	export SAM_CLI_TELEMETRY=0 DISABLE_DEPRECATION_NOTICE=1
+	export SAM_CLI_TELEMETRY=0 DISABLE_DEPRECATION_NOTICE=1 __SAM_CLI_APP_DIR="$tools/sam" # else ~/.aws-sam
 	if [ "$stage" != local ]; then
 		export STACK_NAME=${STACK_NAME:-event-processor-$stage} AWS_PAGER=''
 		return
