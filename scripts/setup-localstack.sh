@@ -54,7 +54,7 @@ stale() {
 	local pid
 	read -r pid _ 2>/dev/null <"$pid_file" || return 1
 	say "It ended without being stopped (process $pid is gone, or another program by now)." \
-		"What came after its last start is lost; $log may say why."
+		"What came after its last start is lost. The end of its log may say why: $log (.1 after the next start)."
 }
 
 start() {
@@ -72,6 +72,7 @@ start() {
 		compose up -d || die "LocalStack did not start." "Is Docker running? Try: docker info"
 	else
 		need_venv ministack
+		[ ! -e "$log" ] || mv -f "$log" "$log.1"
 		# Functions inherit this environment. State and temporary files stay in this repository.
 		detach "$pid_file" "$log" env GATEWAY_PORT="$LOCAL_PORT" BIND_HOST=127.0.0.1 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 \
 			LAMBDA_EXECUTOR=local PERSIST_STATE=1 STATE_DIR="$here/state" S3_PERSIST=1 S3_DATA_DIR="$here/s3" \
