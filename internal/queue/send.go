@@ -28,6 +28,12 @@ type Message struct {
 	// Attributes are strings. Those with a value that SQS does not take (an empty one, a control character) stay
 	// behind, since they would take the message with them.
 	Attributes map[string]string
+
+	// Typed are the attributes of a received message that is sent on. They go along exactly as they are.
+	Typed map[string]Attribute
+
+	// TraceHeader is the system attribute AWSTraceHeader. "" is none.
+	TraceHeader string
 }
 
 const (
@@ -83,6 +89,9 @@ func (m *Message) size() int {
 	size := len(m.Body)
 	for name, value := range m.Attributes {
 		size += len(name) + len("String") + len(value)
+	}
+	for name, value := range m.Typed {
+		size += len(name) + len(value.Type) + len(value.Text) + len(value.Binary)
 	}
 	return size
 }
@@ -190,20 +199,39 @@ func refusesContents(err error) bool {
 }
 
 func (m *Message) entry(id string) types.SendMessageBatchRequestEntry {
-	entry := types.SendMessageBatchRequestEntry{Id: &id, MessageBody: &m.Body}
+	entry := types.SendMessageBatchRequestEntry{Id: &id, MessageBody: &m.Body, MessageAttributes: m.attributes()}
 	if isGroupID(m.GroupID) {
 		entry.MessageGroupId = &m.GroupID
 	}
-	for name, value := range m.Attributes {
-		if !isText(value) {
-			continue
+	if m.TraceHeader != "" {
+		entry.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
+			string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"), StringValue: &m.TraceHeader},
 		}
-		if entry.MessageAttributes == nil {
-			entry.MessageAttributes = make(map[string]types.MessageAttributeValue, len(m.Attributes))
-		}
-		entry.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 	}
 	return entry
+}
+
+// attributes is nil where there are none.
+func (m *Message) attributes() map[string]types.MessageAttributeValue {
+	all := make(map[string]types.MessageAttributeValue, len(m.Attributes)+len(m.Typed))
+	for name, value := range m.Attributes {
+		if isText(value) {
+			all[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+		}
+	}
+	for name, value := range m.Typed {
+		to := types.MessageAttributeValue{DataType: &value.Type}
+		if value.isBinary() {
+			to.BinaryValue = value.Binary
+		} else {
+			to.StringValue = &value.Text
+		}
+		all[name] = to
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }
 
 // isText reports whether SQS takes a string: not empty, and of the characters that XML 1.0 knows.

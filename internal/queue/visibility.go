@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ type Visibility struct {
 }
 
 // SetVisibility makes received messages visible again, in calls of ten side by side. The error joins what
-// failed; for those messages the queue's own timeout serves.
+// failed; for those messages the queue's own timeout serves. That a message is visible already, or gone, is no
+// failure.
 func (q *Queue) SetVisibility(ctx context.Context, changes []Visibility) error {
 	var (
 		group sync.WaitGroup
@@ -63,8 +65,11 @@ func (q *Queue) setVisibility(ctx context.Context, changes []Visibility) (err er
 	if err != nil {
 		return fmt.Errorf("make %d messages visible: %w", len(changes), err)
 	}
-	if n := len(out.Failed); n > 0 {
-		return fmt.Errorf("make messages visible: %d of %d failed, the first with %s", n, len(changes), aws.ToString(out.Failed[0].Code))
+	failed := slices.DeleteFunc(out.Failed, func(e types.BatchResultErrorEntry) bool {
+		return strings.HasSuffix(aws.ToString(e.Code), "MessageNotInflight") // some answer with a prefix
+	})
+	if n := len(failed); n > 0 {
+		return fmt.Errorf("make messages visible: %d of %d failed, the first with %s", n, len(changes), aws.ToString(failed[0].Code))
 	}
 	return nil
 }
