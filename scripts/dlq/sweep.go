@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"event-processor/internal/queue"
+)
+
+const (
+	receivers = 4 // receives side by side: one takes 10–20 ms on AWS and brings ten messages at most
+	maxEmpty  = 2 // receives in a row that bring nothing, after which the queue was seen whole
+	maxStale  = 8 // receives in a row that bring nothing new: messages whose time was up, or that came just now
+
+	// releaseTime is how long the end may take. What is not released then comes back by itself after the hold.
+	releaseTime = 20 * time.Second
+)
+
+// sweep is one way through the dead-letter queue. Each message is visited once, and those that are left stay hidden
+// until the sweep ends: SQS has no other way of looking at all of them. They are hidden for a short time that is
+// extended again and again, so that they come back soon after a crash.
+type sweep struct {
+	queue   *queue.Queue
+	hold    time.Duration
+	waiting int       // messages that wait at the start, as SQS estimates
+	until   time.Time // what was sent later belongs to the next sweep: else one in which messages come would not end
+
+	mu           sync.Mutex
+	seen         map[string]handle // by message id
+	empty, stale int               // receives in a row that brought nothing, or nothing new
+
+	heart chan struct{}
+	beat  sync.WaitGroup
+}
+
+// handle is what a message that was seen is reached by.
+type handle struct {
+	receipt  string // "" of one that is deleted
+	receives int    // only the receipt handle of the last receive is of use
+}
+
+// sweep begins a sweep, which must be released.
+func (d *desk) sweep(ctx context.Context) (*sweep, error) {
+	now, err := d.dlq.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &sweep{queue: d.dlq, hold: d.hold, until: now.Add(time.Second), seen: map[string]handle{}, heart: make(chan struct{})}
+	if s.waiting, _, err = d.dlq.Depth(ctx); err != nil {
+		return nil, err
+	}
+	s.beat.Go(func() { s.keepHidden(context.WithoutCancel(ctx)) })
+	return s, nil
+}
+
+// errEnough ends a visit of the queue before its end, without an error.
+var errEnough = errors.New("enough seen")
+
+// visit shows every message of the queue once, up to ten at a time and several of these side by side. It ends
+// with the first error of see, or when ctx does.
+func (s *sweep) visit(ctx context.Context, see func(ctx context.Context, messages []queue.Received) error) error {
+	outer := ctx
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var group sync.WaitGroup
+	for range receivers {
+		group.Go(func() {
+			for ctx.Err() == nil && !s.seenWhole(ctx) {
+				messages, err := s.next(ctx)
+				if err == nil && len(messages) > 0 && ctx.Err() == nil {
+					err = see(ctx, messages)
+				}
+				if err != nil {
+					end(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	switch err := context.Cause(ctx); {
+	case outer.Err() != nil:
+		return errInterrupted
+	case errors.Is(err, errEnough):
+		return nil
+	default:
+		return err
+	}
+}
+
+// receiveTime bounds a receive, which waits up to a second for messages.
+const receiveTime = 20 * time.Second
+
+// next receives and returns what was not seen before. An interrupt waits for it: what SQS hands out to nobody would
+// stay hidden.
+func (s *sweep) next(ctx context.Context) ([]queue.Received, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTime)
+	defer cancel()
+	messages, err := s.queue.Receive(ctx, s.hold)
+	if err != nil {
+		return nil, err
+	}
+	received := len(messages)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := slices.DeleteFunc(messages, func(m queue.Received) bool {
+		r := m.Record()
+		h, seen := s.seen[m.ID]
+		if r.ReceiveCount > h.receives {
+			s.seen[m.ID] = handle{m.ReceiptHandle, r.ReceiveCount}
+		}
+		return seen || r.SentAt.After(s.until)
+	})
+	switch {
+	case received == 0:
+		s.empty++
+	case len(fresh) == 0:
+		s.empty, s.stale = 0, s.stale+1
+	default:
+		s.empty, s.stale = 0, 0
+	}
+	return fresh, nil
+}
+
+// seenWhole reports whether nothing new is to be expected: a receive brought nothing and SQS says that nothing
+// waits, or several brought nothing, whatever it says.
+func (s *sweep) seenWhole(ctx context.Context) bool {
+	s.mu.Lock()
+	empty, stale := s.empty, s.stale
+	s.mu.Unlock()
+	switch {
+	case empty >= maxEmpty, stale >= maxStale:
+		return true
+	case empty == 0:
+		return false
+	}
+	waiting, _, err := s.queue.Depth(ctx)
+	return err == nil && waiting == 0
+}
+
+// delete deletes visited messages. Those that could not be deleted are in the answer, and stay in the queue.
+func (s *sweep) delete(ctx context.Context, ids []string) map[string]error {
+	s.mu.Lock()
+	handles := make([]string, len(ids))
+	for i, id := range ids {
+		handles[i] = s.seen[id].receipt
+	}
+	s.mu.Unlock()
+	failed := map[string]error{}
+	errs := s.queue.Delete(ctx, handles)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, id := range ids {
+		if errs[i] == nil {
+			s.seen[id] = handle{receives: s.seen[id].receives}
+		} else {
+			failed[id] = errs[i]
+		}
+	}
+	return failed
+}
+
+// left are the messages that are still in the queue, to be seen again after d.
+func (s *sweep) left(d time.Duration) []queue.Visibility {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []queue.Visibility
+	for _, h := range s.seen {
+		if h.receipt != "" {
+			all = append(all, queue.Visibility{ReceiptHandle: h.receipt, After: d})
+		}
+	}
+	return all
+}
+
+// keepHidden extends the time for which messages are hidden, three times within it.
+func (s *sweep) keepHidden(ctx context.Context) {
+	ticks := time.NewTicker(s.hold / 3)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-s.heart:
+			return
+		case <-ticks.C:
+			// Where that fails, a message is received again and known by its id.
+			_ = s.queue.SetVisibility(ctx, s.left(s.hold))
+		}
+	}
+}
+
+// release lets others see the messages that are left, at once. It works after an interrupt, too.
+func (s *sweep) release(ctx context.Context) error {
+	close(s.heart)
+	s.beat.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	if err := s.queue.SetVisibility(ctx, s.left(0)); err != nil {
+		return fmt.Errorf("some messages are seen again only after %s: %w", s.hold, err)
+	}
+	return nil
+}
