@@ -1,6 +1,8 @@
 package generate
 
 import (
+	"math"
+	"math/rand/v2"
 	"slices"
 
 	"event-processor/internal/event"
@@ -26,15 +28,23 @@ type source struct {
 	eventType string
 }
 
+// clients are those that the run is about.
+func (o *Options) clients() []event.Client {
+	if len(o.Own) > 0 {
+		return o.Own
+	}
+	return Clients()
+}
+
 // sources lists what the clients may send, as far as it is asked for. Empty lists ask for everything.
-func sources(clients, types []string) []source {
+func (o *Options) sources() []source {
 	var all []source
-	for _, c := range Clients() {
-		if !c.Active || len(clients) > 0 && !slices.Contains(clients, c.ID) {
+	for _, c := range o.clients() {
+		if !c.Active || len(o.Clients) > 0 && !slices.Contains(o.Clients, c.ID) {
 			continue
 		}
 		for _, t := range c.AllowedTypes {
-			if len(types) == 0 || slices.Contains(types, t) {
+			if len(o.Types) == 0 || slices.Contains(o.Types, t) {
 				all = append(all, source{c, t})
 			}
 		}
@@ -42,7 +52,31 @@ func sources(clients, types []string) []source {
 	return all
 }
 
-func inactiveClient() event.Client {
-	all := Clients()
-	return all[slices.IndexFunc(all, func(c event.Client) bool { return !c.Active })]
+// weights adds up how often each source speaks, up to and including it. The clients follow Zipf's law in their
+// order: the kth one speaks in proportion to 1/k^skew, and its types share that evenly.
+func weights(sources []source, skew float64) []float64 {
+	types := map[string]int{}
+	for _, s := range sources {
+		types[s.client.ID]++
+	}
+	sums := make([]float64, len(sources))
+	sum, k := 0., 0
+	for i, s := range sources {
+		if i == 0 || s.client.ID != sources[i-1].client.ID {
+			k++
+		}
+		sum += math.Pow(float64(k), -skew) / float64(types[s.client.ID])
+		sums[i] = sum
+	}
+	return sums
+}
+
+// pickSource picks who speaks. Without a skew all sources are alike, whoever they belong to.
+func (r *Run) pickSource(rng *rand.Rand) source {
+	if r.options.Skew == 0 {
+		return r.sources[rng.IntN(len(r.sources))]
+	}
+	at := rng.Float64() * r.weights[len(r.weights)-1]
+	i, _ := slices.BinarySearch(r.weights, at)
+	return r.sources[i]
 }

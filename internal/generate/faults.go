@@ -20,15 +20,29 @@ type fault struct {
 	conflict  bool                              // it uses the id of a good event
 }
 
-// faultsFor lists the faults that can be made of what the sources send. The first eight have a reason each.
-func faultsFor(from []source) []fault {
-	return slices.DeleteFunc(faults(), func(f fault) bool {
-		return f.eventType != "" && !slices.ContainsFunc(from, func(s source) bool { return s.eventType == f.eventType })
+// faultsFor lists the faults that can be made of what the sources send. The first eight have a reason each, unless
+// the clients are the caller's: it takes an inactive one, and some that may not send everything.
+func faultsFor(from []source, clients []event.Client) []fault {
+	inactive := slices.IndexFunc(clients, func(c event.Client) bool { return !c.Active && len(c.AllowedTypes) > 0 })
+	all := slices.ContainsFunc(from, func(s source) bool { return len(s.client.AllowedTypes) == len(event.Types) })
+	var silent source
+	if inactive >= 0 {
+		silent = source{clients[inactive], clients[inactive].AllowedTypes[0]}
+	}
+	return slices.DeleteFunc(faults(silent), func(f fault) bool {
+		switch {
+		case f.reason == event.ClientInactive:
+			return inactive < 0
+		case f.reason == event.TypeNotAllowed:
+			return all
+		default:
+			return f.eventType != "" && !slices.ContainsFunc(from, func(s source) bool { return s.eventType == f.eventType })
+		}
 	})
 }
 
-// faults lists all kinds. (SQS takes no text that is not UTF-8, so that one is missing.)
-func faults() []fault {
+// faults lists all kinds; inactive is who may not speak. (SQS takes no text that is not UTF-8, so that one is missing.)
+func faults(inactive source) []fault {
 	first := []fault{
 		malformed("the text is cut off", func(body string) string { return strings.ToValidUTF8(body[:len(body)*2/3], "") }),
 		envelopeFault("member eventId is missing", func(e *object) { e.drop("eventId") }),
@@ -38,8 +52,7 @@ func faults() []fault {
 			return s
 		}},
 		{name: "the client is not active", reason: event.ClientInactive, from: func(*rand.Rand, source) source {
-			client := inactiveClient()
-			return source{client, client.AllowedTypes[0]}
+			return inactive
 		}},
 		{name: "the client may not send the type", reason: event.TypeNotAllowed, from: forbidden},
 		{name: "the event id was used for another payload", reason: event.EventIDConflict, conflict: true, change: func(d *draft) {

@@ -1,4 +1,4 @@
-// Package generate makes random events of the sample clients: realistic good ones, and on request bad ones of every
+// Package generate makes random events of the sample clients, or of others: realistic good ones, and on request bad ones of every
 // kind that a sender can cause. Each comes with what is to be expected of it, so that whoever sends a run can
 // balance the account afterwards.
 package generate
@@ -29,7 +29,15 @@ type Options struct {
 	// with Duplicates 0.1 has 1,000 events and 1,100 messages.
 	Count int
 
-	// Clients and Types narrow down who speaks and what is said; empty is all. Clients are ids of sample clients.
+	// Own are clients of the caller's that speak instead of the sample clients, for as long as they are in the table.
+	// Empty is the sample clients.
+	Own []event.Client
+
+	// Skew makes some clients speak more than others: the kth in their order in proportion to 1/k^Skew. 0 is even
+	// over what the clients may send, 1 is Zipf's law.
+	Skew float64
+
+	// Clients and Types narrow down who speaks and what is said; empty is all. Clients are ids of the clients above.
 	// A bad event keeps to them as far as its fault allows: the inactive client, a client that does not exist and
 	// types that a client may not send appear whatever is asked for.
 	Clients, Types []string
@@ -73,6 +81,7 @@ type Run struct {
 	seed    uint64
 	now     time.Time // no event happened later
 	sources []source
+	weights []float64 // of the sources, added up
 	faults  []fault
 
 	// Of the events 0…Count-1 the first bad ones are bad, in the order of faults; of the good ones the first reused
@@ -88,14 +97,15 @@ func New(o Options, now time.Time) (*Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	r := &Run{options: o, now: now, sources: sources(o.Clients, o.Types)}
+	r := &Run{options: o, now: now, sources: o.sources()}
+	r.weights = weights(r.sources, o.Skew)
 	if o.Seed == nil {
 		r.seed = random64()
 	} else {
 		r.seed = *o.Seed ^ o.hash()
 		r.now = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(*o.Seed%365) * 24 * time.Hour)
 	}
-	r.faults = faultsFor(r.sources)
+	r.faults = faultsFor(r.sources, o.clients())
 	r.plan()
 	return r, nil
 }
@@ -166,7 +176,7 @@ func (r *Run) All() iter.Seq[Message] {
 
 func (r *Run) goodDraft(n int) *draft {
 	rng := r.rng(n)
-	return newDraft(rng, r.now, r.sources[rng.IntN(len(r.sources))])
+	return newDraft(rng, r.now, r.pickSource(rng))
 }
 
 func (r *Run) badMessage(n int) Message {
@@ -221,6 +231,9 @@ func random64() uint64 {
 func (o Options) hash() uint64 {
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%d %q %q %g %g %d", o.Count, o.Clients, o.Types, o.Invalid, o.Duplicates, o.MaxBodyBytes)
+	if len(o.Own) > 0 || o.Skew > 0 {
+		_, _ = fmt.Fprintf(h, " %v %g", o.Own, o.Skew)
+	}
 	return h.Sum64()
 }
 
@@ -236,7 +249,10 @@ func (o Options) check() error {
 	if !isShare(o.Duplicates) {
 		add("duplicates: %v is not a share within 0 and 1", o.Duplicates)
 	}
-	ids := clientIDs()
+	if !(o.Skew >= 0 && o.Skew <= 10) {
+		add("skew: %v is not within 0 and 10", o.Skew)
+	}
+	ids := o.clientIDs()
 	for _, id := range o.Clients {
 		if !slices.Contains(ids, id) {
 			add("clients: %s is not a sample client; they are %s (member events sends for others)", clip(id), strings.Join(ids, ", "))
@@ -247,8 +263,8 @@ func (o Options) check() error {
 			add("types: %s is not an event type; they are %s", clip(t), strings.Join(event.Types, ", "))
 		}
 	}
-	if len(faults) == 0 && len(sources(o.Clients, o.Types)) == 0 {
-		add("types: none of the clients asked for is active and may send one of them; %s", strings.Join(rights(), "; "))
+	if len(faults) == 0 && len(o.sources()) == 0 {
+		add("types: none of the clients asked for is active and may send one of them; %s", strings.Join(o.rights(), "; "))
 	}
 	return errors.Join(faults...)
 }
@@ -264,17 +280,17 @@ func clip(s string) string {
 	return strconv.Quote(s)
 }
 
-func clientIDs() []string {
+func (o *Options) clientIDs() []string {
 	var ids []string
-	for _, c := range Clients() {
+	for _, c := range o.clients() {
 		ids = append(ids, c.ID)
 	}
 	return ids
 }
 
-func rights() []string {
+func (o *Options) rights() []string {
 	var lines []string
-	for _, c := range Clients() {
+	for _, c := range o.clients() {
 		if c.Active {
 			lines = append(lines, c.ID+" may send "+strings.Join(c.AllowedTypes, ", "))
 		} else {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"regexp"
 	"slices"
@@ -61,7 +62,7 @@ func TestGoodEventsKeepTheRules(t *testing.T) {
 
 // TestEveryFaultIsWhatItClaims makes many bad events of every kind.
 func TestEveryFaultIsWhatItClaims(t *testing.T) {
-	kinds := len(faultsFor(sources(nil, nil)))
+	kinds := len(faultsFor(new(Options).sources(), Clients()))
 	run := plan(t, Options{Count: 40 * kinds, Invalid: 0.5})
 	seen := map[string]int{}
 	for m := range run.All() {
@@ -245,6 +246,57 @@ func TestClientsAndTypesNarrowDown(t *testing.T) {
 	}
 }
 
+// own are clients of a caller's: four that speak and one that may not.
+var own = []event.Client{
+	{ID: "load-1", Active: true, AllowedTypes: []string{"monitoring"}},
+	{ID: "load-2", Active: true, AllowedTypes: []string{"transaction", "integration"}},
+	{ID: "load-3", Active: true, AllowedTypes: []string{"user_action"}},
+	{ID: "load-4", Active: true, AllowedTypes: []string{"integration"}},
+	{ID: "load-5", AllowedTypes: []string{"monitoring"}},
+}
+
+func TestOwnClientsSpeakInsteadOfTheSampleClients(t *testing.T) {
+	run := plan(t, Options{Count: 400, Own: own, Invalid: 0.5})
+	reasons := map[event.Reason]bool{}
+	for m := range run.All() {
+		i := slices.IndexFunc(own, func(c event.Client) bool { return c.ID == m.ClientID })
+		switch {
+		case m.Want == event.Rejected:
+			reasons[m.Reason] = true
+			if m.Reason == event.ClientInactive && m.ClientID != "load-5" {
+				t.Errorf("%s is not the inactive client", m.ClientID)
+			}
+		case i < 0 || !own[i].Active || !slices.Contains(own[i].AllowedTypes, m.EventType):
+			t.Errorf("client %s may not send %s", m.ClientID, m.EventType)
+		}
+	}
+	if want := len(event.PermanentReasons) - 1; len(reasons) != want { // sender_not_allowed lies with who sends
+		t.Errorf("got %d reasons, want %d: %v", len(reasons), want, reasons)
+	}
+}
+
+func TestOwnClientsThatAllowEveryFaultButTwo(t *testing.T) {
+	everything := []event.Client{{ID: "load-1", Active: true, AllowedTypes: event.Types}}
+	for m := range plan(t, Options{Count: 200, Own: everything, Invalid: 1}).All() {
+		if m.Reason == event.ClientInactive || m.Reason == event.TypeNotAllowed {
+			t.Fatalf("got %s, which no such client can cause", m.Reason)
+		}
+	}
+}
+
+func TestSkewFollowsZipfsLaw(t *testing.T) {
+	seed := uint64(1)
+	sent := map[string]float64{}
+	for m := range plan(t, Options{Count: 20_000, Own: own, Skew: 1, Seed: &seed}).All() {
+		sent[m.ClientID]++
+	}
+	for id, share := range map[string]float64{"load-1": 12. / 25, "load-2": 6. / 25, "load-3": 4. / 25, "load-4": 3. / 25} {
+		if got := sent[id] / 20_000; math.Abs(got-share) > 0.01 {
+			t.Errorf("%s sent a share of %.3f, want %.3f", id, got, share)
+		}
+	}
+}
+
 func TestPayloadHasAbout600Bytes(t *testing.T) {
 	var bytes, n int
 	for m := range plan(t, Options{Count: 2000}).All() {
@@ -284,6 +336,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"unknown type":        {Options{Types: []string{"telemetry"}}, []string{`types: "telemetry"`}},
 		"nobody may send it":  {Options{Clients: []string{"client-001"}, Types: []string{"monitoring"}}, []string{"types: none"}},
 		"the client inactive": {Options{Clients: []string{"client-005"}}, []string{"client-005 is not active"}},
+		"skew":                {Options{Skew: -1}, []string{"skew: -1"}},
 		"several":             {Options{Count: -1, Clients: []string{"acme"}}, []string{"count:", "clients:"}},
 	} {
 		t.Run(name, func(t *testing.T) {
