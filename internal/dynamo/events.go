@@ -254,6 +254,7 @@ type Item struct {
 	Event       event.Event
 	ProcessedAt string // RFC 3339, UTC, milliseconds
 	ExpiresAt   int64  // Unix seconds
+	Bytes       int    // as DynamoDB counts: a write unit is 1,024 of them
 }
 
 // Read reads what is stored under keys, consistently. What is not in the answer is not stored, unless the error
@@ -285,7 +286,7 @@ func readItem(item map[string]types.AttributeValue) Item {
 		copy(e.Hash[:], hash.Value)
 	}
 	expires := int64(number(item["expires_at"]))
-	return Item{Event: e, ProcessedAt: str(item["processed_at"]), ExpiresAt: expires}
+	return Item{Event: e, ProcessedAt: str(item["processed_at"]), ExpiresAt: expires, Bytes: sizeOf(item)}
 }
 
 func str(v types.AttributeValue) string {

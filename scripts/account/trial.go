@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -158,18 +157,8 @@ func (t *trial) rejections() (n int) {
 func (t *trial) readLog(ctx context.Context) error {
 	lines, err := t.log.Next(ctx)
 	for _, line := range lines {
-		var r struct {
-			Message   string
-			MessageID string `json:"message_id"`
-			ClientID  string `json:"client_id"`
-			EventID   string `json:"event_id"`
-			Outcome   event.Outcome
-			Reason    event.Reason
-		}
-		if json.Unmarshal([]byte(line.Text), &r) == nil && r.Message == "record" && r.Outcome != event.Stored {
-			t.found.Reports = append(t.found.Reports, account.Report{
-				MessageID: r.MessageID, Key: event.Key{ClientID: r.ClientID, EventID: r.EventID}, Outcome: r.Outcome, Reason: r.Reason,
-			})
+		if report, ok := account.ReadReport(line.Text); ok {
+			t.found.Reports = append(t.found.Reports, report)
 		}
 	}
 	return err
@@ -177,13 +166,7 @@ func (t *trial) readLog(ctx context.Context) error {
 
 // readTable asks for the events that were not found so far.
 func (t *trial) readTable(ctx context.Context) error {
-	missing := map[event.Key]bool{}
-	for _, m := range t.sent {
-		if _, found := t.found.Stored[m.Key]; !found && m.Want == event.Stored {
-			missing[m.Key] = true
-		}
-	}
-	items, err := t.events.Read(ctx, slices.Collect(maps.Keys(missing)))
+	items, err := t.events.Read(ctx, t.found.ToRead(t.sent))
 	for key, item := range items {
 		t.found.Stored[key] = item.Event.MessageID
 	}

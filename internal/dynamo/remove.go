@@ -1,0 +1,23 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Remove takes clients out of the table. To remove one that is not there is no error; the error names the first
+// that could not be removed, and those after it are not tried.
+func (t *Clients) Remove(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		_, err := t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: &t.table, Key: map[string]types.AttributeValue{"client_id": text(id)},
+		})
+		if err != nil {
+			return fmt.Errorf("remove client %s: %w", id, short(err))
+		}
+	}
+	return nil
+}
