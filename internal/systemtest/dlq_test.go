@@ -1,0 +1,184 @@
+package systemtest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/uuid"
+
+	"event-processor/internal/event"
+	"event-processor/internal/queue"
+)
+
+// dlqScript runs scripts/dlq.sh on the stack of the test and returns what it prints to stdout.
+func (s *system) dlqScript(args ...string) string {
+	s.t.Helper()
+	endpoint, err := url.Parse(aws.ToString(s.Config.BaseEndpoint))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	command := exec.CommandContext(s.t.Context(), "../../scripts/dlq.sh", args...)
+	command.Env = append(os.Environ(), "LOCAL_PORT="+endpoint.Port(), "STAGE=local")
+	var notes bytes.Buffer
+	command.Stderr = &notes
+	out, err := command.Output()
+	s.t.Logf("dlq.sh %s\n%s%s", strings.Join(args, " "), out, &notes)
+	if err != nil {
+		s.t.Fatalf("dlq.sh %s: %v", strings.Join(args, " "), err)
+	}
+	return string(out)
+}
+
+// listed are the reasons that dlq.sh gives for the dead letters of these clients, by message id.
+func (s *system) listed(clients ...string) map[string]string {
+	s.t.Helper()
+	reasons := map[string]string{}
+	for line := range strings.Lines(s.dlqScript("list", "--json", "--client", strings.Join(clients, ","))) {
+		var l struct{ MessageID, Reason string }
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			s.t.Fatalf("%s: %v", line, err)
+		}
+		reasons[l.MessageID] = l.Reason
+	}
+	return reasons
+}
+
+// TestDeadLettersAndTheirWayBack has one message of each permanent reason end in the dead-letter queue, where dlq.sh
+// names the reason. When the client's rights are wider, a redrive by that reason brings back exactly those that died
+// for it.
+func TestDeadLettersAndTheirWayBack(t *testing.T) {
+	s := open(t)
+	s.reconfigure(30, map[string]string{"CLIENT_CACHE_TTL": "0s"}) // new rights hold at once
+	few := s.client(true, "integration")
+	inactive := s.client(false, "integration")
+	foreign := "test-" + uuid.NewString()
+	s.putClient(foreign, true, event.Types, []string{"AROASOMEONEELSE"})
+	nobody := "test-" + uuid.NewString()
+
+	good, id := payloads["integration"], uuid.NewString
+	first := id()
+	s.send(body(few, "integration", first, good))
+	s.eventually(15*time.Second, "the first event is stored", func() bool { _, ok := s.item(few, first); return ok })
+
+	want := map[string]string{}
+	dead := func(reason event.Reason, client, text string) {
+		want[s.send(text, "ClientId", client)] = string(reason)
+	}
+	dead(event.MalformedJSON, few, `{"eventId":`)
+	dead(event.EventTooLarge, few, body(few, "integration", id(), `{"x":"`+strings.Repeat("x", 256<<10)+`"}`))
+	dead(event.SchemaViolation, few, body(few, "integration", id(), `{"source":1}`))
+	dead(event.UnknownEventVersion, few, strings.Replace(body(few, "integration", id(), good), `"1.0"`, `"9.9"`, 1))
+	dead(event.UnknownClient, nobody, body(nobody, "integration", id(), good))
+	dead(event.ClientInactive, inactive, body(inactive, "integration", id(), good))
+	dead(event.SenderNotAllowed, foreign, body(foreign, "integration", id(), good))
+	dead(event.EventIDConflict, few, body(few, "integration", first, strings.Replace(good, "12", "13", 1)))
+	refused := []string{id(), id(), id()}
+	for _, eventID := range refused {
+		dead(event.TypeNotAllowed, few, body(few, "transaction", eventID, payloads["transaction"]))
+	}
+
+	clients := []string{few, inactive, foreign, nobody}
+	s.eventually(20*time.Second, "all are dead letters", func() bool {
+		lying := s.deadLetters()
+		for messageID := range want {
+			if _, ok := lying[messageID]; !ok {
+				return false
+			}
+		}
+		return true
+	})
+	if got := s.listed(clients...); !maps.Equal(got, want) {
+		t.Errorf("listed as %v, want %v", got, want)
+	}
+
+	s.putClient(few, true, []string{"integration", "transaction"}, nil)
+	s.dlqScript("redrive", "--reason", string(event.TypeNotAllowed))
+	s.eventually(20*time.Second, "they are stored", func() bool {
+		return !slices.ContainsFunc(refused, func(eventID string) bool { _, ok := s.item(few, eventID); return !ok })
+	})
+	maps.DeleteFunc(want, func(_, reason string) bool { return reason == string(event.TypeNotAllowed) })
+	if got := s.listed(clients...); !maps.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
+	}
+}
+
+// TestAKilledRedriveLosesNothing kills a redrive of 500 dead letters ten times at random points. The last one is
+// left to do the rest, and every event is in the table.
+func TestAKilledRedriveLosesNothing(t *testing.T) {
+	const letters, kills = 500, 10
+	s := open(t)
+	client := s.client(true, "integration")
+	messages, keys := make([]queue.Message, letters), make([]event.Key, letters)
+	for i := range messages {
+		keys[i] = event.Key{ClientID: client, EventID: uuid.NewString()}
+		messages[i].Body = body(client, "integration", keys[i].EventID, payloads["integration"])
+	}
+	for i, err := range s.dlq.SendAll(t.Context(), messages) {
+		if err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+
+	program := filepath.Join(t.TempDir(), "dlq")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../scripts/dlq").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	redrive := func(rate string) *exec.Cmd {
+		command := exec.CommandContext(t.Context(), program, "redrive", "--hold=5s", "--client="+client, "--rate="+rate)
+		command.Env = append(os.Environ(), "STACK_NAME="+cmp.Or(os.Getenv("STACK_NAME"), "event-processor"), "AWS_ENDPOINT_URL="+aws.ToString(s.Config.BaseEndpoint), "AWS_REGION=us-east-1",
+			"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
+		return command
+	}
+	deadline, killed := time.Now().Add(30*time.Second), 0
+	for killed < kills {
+		if time.Now().After(deadline) {
+			t.Fatalf("only %d of %d redrives could be killed", killed, kills)
+		}
+		command := redrive("100")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(150*time.Millisecond + rand.N(500*time.Millisecond))
+		_ = command.Process.Kill()
+		var exit *exec.ExitError
+		if err := command.Wait(); errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled() {
+			killed++
+		}
+	}
+	before, err := s.events.Read(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before) == 0 || len(before) == letters {
+		t.Errorf("%d of %d events are stored after the kills: they missed the redrive", len(before), letters)
+	}
+
+	time.Sleep(6 * time.Second) // what the killed ones held comes back
+	out, err := redrive("10000").CombinedOutput()
+	t.Logf("%d of %d stored after %d kills; then\n%s", len(before), letters, kills, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(20*time.Second, fmt.Sprintf("all %d events are in the table", letters), func() bool {
+		stored, err := s.events.Read(t.Context(), keys)
+		return err == nil && len(stored) == letters
+	})
+	if left := s.listed(client); len(left) != 0 {
+		t.Errorf("%d messages are left in the dead-letter queue", len(left))
+	}
+}
