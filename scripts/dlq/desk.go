@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/smithy-go/logging"
 	"github.com/caarlos0/env/v11"
 
 	"event-processor/internal/clients"
@@ -28,7 +27,8 @@ type desk struct {
 	judge       *judge
 	history     *history
 	hold        time.Duration
-	fair        bool // the event queue is fair: messages are grouped by client
+	fair        bool   // the event queue is fair: messages are grouped by client
+	remembers   string // how long the processor may not know of a client's new rights
 	caller      func(context.Context) (string, error)
 
 	out      io.Writer // what was asked for
@@ -47,6 +47,7 @@ type rules struct {
 	MaxBodyBytes    int      `env:"MAX_BODY_BYTES" envDefault:"262144"`
 	HighValueAmount float64  `env:"HIGH_VALUE_AMOUNT" envDefault:"10000"`
 	TrustedSenders  []string `env:"TRUSTED_SENDERS"`
+	ClientCacheTTL  string   `env:"CLIENT_CACHE_TTL" envDefault:"60s"`
 }
 
 // openDesk finds the stack and reads by which rules its processor works today.
@@ -58,7 +59,6 @@ func openDesk(ctx context.Context, hold time.Duration) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Config.Logger = logging.Nop{} // the SDK's remarks about connections are for nobody here
 	settings, err := s.Settings(ctx, s.Processor)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func openDesk(ctx context.Context, hold time.Duration) (*desk, error) {
 		history: &history{search: func(ctx context.Context, from, to time.Time, show func(string)) error {
 			return s.Search(ctx, s.Processor, pattern, from, to, func(l stack.Line) { show(l.Text) })
 		}},
-		hold: hold, fair: producer["FAIR_QUEUE"] == "true", caller: s.Caller,
+		hold: hold, fair: producer["FAIR_QUEUE"] == "true", remembers: r.ClientCacheTTL, caller: s.Caller,
 		out: os.Stdout, notes: os.Stderr, ask: ask, canAsk: columns(os.Stdin) > 0,
 		terminal: columns(os.Stdout), bar: columns(os.Stderr) > 0,
 	}

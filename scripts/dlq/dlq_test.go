@@ -317,8 +317,8 @@ func TestASweepEndsThoughMoreLettersCome(t *testing.T) {
 		}
 	}
 	letters, err := o.collect(t.Context(), &selection{})
-	if err != nil || len(letters) < 20 || len(letters) > 25 {
-		t.Errorf("%d letters, %v", len(letters), err)
+	if err != nil || len(letters) < 20 || len(letters) > 25 || !strings.Contains(o.notes.String(), "more in the queue") {
+		t.Errorf("%d letters, %v\n%s", len(letters), err, &o.notes)
 	}
 }
 
@@ -589,6 +589,12 @@ func TestPurge(t *testing.T) {
 			o.canAsk, o.answer = tt.canAsk, tt.answer
 			folder := t.TempDir()
 			file := filepath.Join(folder, "purged.jsonl")
+			o.sqs.Fate = func(c queuetest.Call) queuetest.Fate {
+				if _, err := os.Stat(file); c.Action == "DeleteMessageBatch" && err != nil {
+					t.Errorf("messages are deleted before they are in the file: %v", err)
+				}
+				return queuetest.Done
+			}
 			err := (&purge{target: target{selection: selection{Client: []string{"nobody"}}}, Export: file, Yes: tt.yes}).Run(t.Context(), o.desk)
 			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %v, want %q", err, tt.err)
@@ -601,6 +607,20 @@ func TestPurge(t *testing.T) {
 				t.Errorf("%v in the folder, %v", entries, err)
 			}
 		})
+	}
+}
+
+func TestAPurgeThatCannotWriteDeletesNothing(t *testing.T) {
+	o := open(t)
+	o.fill(12, 0)
+	folder := filepath.Join(t.TempDir(), "folder")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o.sqs.After = func(queuetest.Call) { _ = os.RemoveAll(folder) }
+	err := (&purge{target: target{All: true}, Export: filepath.Join(folder, "file"), Yes: true}).Run(t.Context(), o.desk)
+	if err == nil || len(o.sqs.Messages("event-dlq")) != 12 {
+		t.Errorf("%d messages are left, %v", len(o.sqs.Messages("event-dlq")), err)
 	}
 }
 

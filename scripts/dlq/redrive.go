@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"event-processor/internal/event"
 	"event-processor/internal/queue"
 )
 
@@ -234,6 +235,9 @@ func (c *redrive) report(d *desk) {
 	for _, text := range sortedByCount(a.errs) {
 		d.note("  %d × %s", a.errs[text], printable(text))
 	}
+	if !c.DryRun && slices.ContainsFunc(a.redriven, func(l letter) bool { return slices.Contains(rights, l.before) }) {
+		d.note("The processor may remember the clients' old rights for %s; what comes back for that reason, redrive once more.", d.remembers)
+	}
 	if len(a.skipped) == 0 {
 		return
 	}
@@ -248,6 +252,9 @@ func (c *redrive) report(d *desk) {
 		d.note("  %s  %s: %s", printable(l.ID), l.verdict(), printable(l.today.Detail))
 	}
 }
+
+// rights are the reasons that a change of a client takes away.
+var rights = []event.Reason{event.UnknownClient, event.ClientInactive, event.TypeNotAllowed, event.SenderNotAllowed}
 
 // maxExamples is how many of the skipped letters are named.
 const maxExamples = 10

@@ -25,6 +25,7 @@ const (
 // extended again and again, so that they come back soon after a crash.
 type sweep struct {
 	queue   *queue.Queue
+	note    func(format string, a ...any)
 	hold    time.Duration
 	waiting int       // messages that wait at the start, as SQS estimates
 	until   time.Time // what was sent later belongs to the next sweep: else one in which messages come would not end
@@ -49,7 +50,7 @@ func (d *desk) sweep(ctx context.Context) (*sweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sweep{queue: d.dlq, hold: d.hold, until: now.Add(time.Second), seen: map[string]handle{}, heart: make(chan struct{})}
+	s := &sweep{queue: d.dlq, note: d.note, hold: d.hold, until: now.Add(time.Second), seen: map[string]handle{}, heart: make(chan struct{})}
 	if s.waiting, _, err = d.dlq.Depth(ctx); err != nil {
 		return nil, err
 	}
@@ -86,8 +87,17 @@ func (s *sweep) visit(ctx context.Context, see func(ctx context.Context, message
 		return errInterrupted
 	case errors.Is(err, errEnough):
 		return nil
-	default:
+	case err != nil:
 		return err
+	}
+	s.noteUnseen(outer)
+	return nil
+}
+
+// noteUnseen says where the sweep did not see everything. SQS hands out no more than 120,000 messages at a time.
+func (s *sweep) noteUnseen(ctx context.Context) {
+	if waiting, _, err := s.queue.Depth(ctx); err == nil && waiting > 0 {
+		s.note("About %s more in the queue: new ones, or more than SQS hands out at a time. Run it again for these.", plural(waiting, "message"))
 	}
 }
 

@@ -57,6 +57,7 @@ func (d *desk) progress(total int, what string) *progress {
 	if d.bar {
 		p.bar = progressbar.NewOptions(max(total, 1), progressbar.OptionSetWriter(d.notes), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
+		_ = p.bar.RenderBlank()
 	}
 	return p
 }

@@ -200,7 +200,7 @@ func (c *importCmd) Run(ctx context.Context, d *desk) error {
 		err = t.flush(ctx)
 	}
 	shown.end()
-	d.print("%s of %d in the dead-letter queue", plural(t.sent, "message"), total)
+	d.print("%d of %s put into the dead-letter queue", t.sent, plural(total, "message"))
 	if err != nil {
 		return fmt.Errorf("%w; to import the file once more does no harm, an event that comes twice is a duplicate", err)
 	}
