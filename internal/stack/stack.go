@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Stack is a deployed stack. Names and URLs are those of its outputs and resources.
@@ -46,7 +47,8 @@ func Open(ctx context.Context) (*Stack, error) {
 	if name == "" {
 		return nil, errors.New("STACK_NAME is not set: run the script of scripts/ that belongs to this program")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	// The SDK's remarks about connections are for nobody at a terminal.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
