@@ -95,21 +95,21 @@ func (d *desk) warnOfHistory() {
 // table prints letters. Ids are cut where the terminal is too narrow for them; what is left of them still tells
 // one from the other, and is taken for an id by all commands.
 func (d *desk) table(letters []letter) {
-	text := d.tableText(letters, 36)
-	if widest := widest(text); d.terminal > 0 && widest > d.terminal {
-		text = d.tableText(letters, minPrefix)
+	text := d.tableText(letters, 36, 40)
+	if d.terminal > 0 && widest(text) > d.terminal {
+		text = d.tableText(letters, minPrefix, 16)
 	}
 	_, _ = fmt.Fprint(d.out, text)
 }
 
-func (d *desk) tableText(letters []letter, id int) string {
+func (d *desk) tableText(letters []letter, id, client int) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "MESSAGE\tCLIENT\tEVENT\tTYPE\tRECEIVES\tAGE\tREASON")
 	for i := range letters {
 		l := &letters[i]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cut(l.ID, id), orDash(cut(l.client(), 40)), orDash(cut(l.today.EventID, id)),
-			orDash(cut(l.kind(), 20)), l.today.Record.ReceiveCount, age(time.Since(l.today.Record.SentAt)), l.reasonInWords())
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cut(l.ID, id), orDash(clip(l.client(), client)), orDash(cut(l.today.EventID, id)),
+			orDash(clip(l.kind(), 16)), l.today.Record.ReceiveCount, age(time.Since(l.today.Record.SentAt)), l.reasonInWords())
 	}
 	_ = w.Flush()
 	return b.String()
@@ -129,6 +129,14 @@ func cut(s string, n int) string {
 		return string(r[:n])
 	}
 	return s
+}
+
+// clip is cut, and shows that something is missing.
+func clip(s string, n int) string {
+	if short := cut(s, n); short != printable(s) {
+		return cut(s, n-1) + "…"
+	}
+	return printable(s)
 }
 
 func orDash(s string) string { return ifElse(s == "", "–", s) }
