@@ -30,10 +30,10 @@ func faultsFor(from []source, clients []event.Client) []fault {
 		silent = source{clients[inactive], clients[inactive].AllowedTypes[0]}
 	}
 	return slices.DeleteFunc(faults(silent), func(f fault) bool {
-		switch {
-		case f.reason == event.ClientInactive:
+		switch f.reason {
+		case event.ClientInactive:
 			return inactive < 0
-		case f.reason == event.TypeNotAllowed:
+		case event.TypeNotAllowed:
 			return all
 		default:
 			return f.eventType != "" && !slices.ContainsFunc(from, func(s source) bool { return s.eventType == f.eventType })

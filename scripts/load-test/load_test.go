@@ -1,0 +1,283 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"event-processor/internal/account"
+	"event-processor/internal/event"
+	"event-processor/internal/generate"
+	"event-processor/internal/report"
+	"event-processor/internal/stack"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func TestPlanOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		options options
+		want    plan
+		err     string
+	}{
+		"nothing said":         {options{}, plan{Name: "burst", Events: 20_000}, ""},
+		"normal":               {options{Profile: "normal"}, plan{Name: "normal", Rate: 5, Events: 1500}, ""},
+		"peak":                 {options{Profile: "peak"}, plan{Name: "peak", Rate: 20, Events: 6000}, ""},
+		"sustained, but short": {options{Profile: "sustained", Events: 100}, plan{Name: "sustained", Rate: 10, Events: 100}, ""},
+		"a minute of a rate":   {options{Rate: 50}, plan{Name: "rate", Rate: 50, Events: 3000}, ""},
+		"its own clients":      {options{Clients: 20}, plan{Name: "burst", Events: 20_000, Clients: 20, Skew: 1}, ""},
+		"its own, even":        {options{Clients: 20, Skew: ptr(0.)}, plan{Name: "burst", Events: 20_000, Clients: 20}, ""},
+		"the samples, skewed":  {options{Skew: ptr(1.5)}, plan{Name: "burst", Events: 20_000, Skew: 1.5}, ""},
+		"no such profile":      {options{Profile: "huge"}, plan{}, "there are burst, normal, peak, sustained"},
+		"below zero":           {options{Rate: -1}, plan{}, "not below 0"},
+		"too many clients":     {options{Clients: 1001}, plan{}, "at most 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := planOf(&tt.options)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("got %v, want %q", err, tt.err)
+				}
+				return
+			}
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(plan{})); err != nil || diff != "" {
+				t.Errorf("%v %s", err, diff)
+			}
+		})
+	}
+}
+
+func TestHoldBack(t *testing.T) {
+	for name, tt := range map[string]struct {
+		plan  plan
+		local bool
+		want  int
+	}{
+		"a burst on a local cloud": {plan{}, true, 1000},
+		"a burst on AWS":           {plan{}, false, 0},
+		"a rate is a rate":         {plan{Rate: 5}, true, 0},
+		"as it was asked for":      {plan{maxBacklog: ptr(0)}, true, 0},
+	} {
+		if got := holdBack(tt.plan, tt.local); got != tt.want {
+			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// TestOwnClientsMakeARun has them speak: all of the active ones, and every kind of fault.
+func TestOwnClientsMakeARun(t *testing.T) {
+	own := ownClients(10, "load-12ab-")
+	run, err := generate.New(generate.Options{Count: 2000, Own: own, Skew: 1, Invalid: 0.1, Seed: ptr(uint64(1)), MaxBodyBytes: 4096}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients, reasons := map[string]int{}, map[event.Reason]bool{}
+	for m := range run.All() {
+		clients[m.ClientID]++
+		reasons[m.Reason] = true
+	}
+	for _, c := range own {
+		if clients[c.ID] == 0 {
+			t.Errorf("%s sends nothing", c.ID)
+		}
+		if len(c.ID) > 20 {
+			t.Errorf("%s makes the item larger than the sample clients do", c.ID)
+		}
+	}
+	if !reasons[event.ClientInactive] || !reasons[event.TypeNotAllowed] {
+		t.Errorf("got only %v", reasons)
+	}
+}
+
+func TestLatencyOf(t *testing.T) {
+	var millis []float64
+	for i := 100; i >= 1; i-- {
+		millis = append(millis, float64(i))
+	}
+	if diff := cmp.Diff(latency{P50: 50, P95: 95, P99: 99, Max: 100, Mean: 50.5}, latencyOf(millis)); diff != "" {
+		t.Error(diff)
+	}
+	if got := latencyOf([]float64{7}); got != (latency{7, 7, 7, 7, 7}) {
+		t.Errorf("got %v", got)
+	}
+	if got := latencyOf(nil); got != (latency{}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+var began = time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+
+// after is an event received and stored so many milliseconds after the start.
+func after(received, processed int) kept {
+	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
+	return kept{at(received), at(processed), 900}
+}
+
+func TestIntervals(t *testing.T) {
+	parts, seconds := intervals([]kept{after(0, 100), after(0, 300), after(1500, 2500), after(1600, 1590)})
+	want := []interval{
+		{Second: 0.5, Stored: 2, Latency: latency{100, 300, 300, 300, 200}},
+		{Second: 1.5, Stored: 1, Latency: latency{}}, // two clocks
+		{Second: 2.5, Stored: 1, Latency: latency{1000, 1000, 1000, 1000, 1000}},
+	}
+	if diff := cmp.Diff(want, parts); seconds != 1 || diff != "" {
+		t.Errorf("%v s %s", seconds, diff)
+	}
+	if parts, seconds := intervals([]kept{after(0, 1), after(0, 900_000)}); seconds != 6 || len(parts) != 151 {
+		t.Errorf("a quarter of an hour has %d parts of %v s, want 151 of 6", len(parts), seconds)
+	}
+}
+
+func TestReadInvocation(t *testing.T) {
+	for name, line := range map[string]string{
+		"text": "REPORT RequestId: 5f0c\tDuration: 24.2 ms\tBilled Duration: 25 ms\tMemory Size: 512 MB\tMax Memory Used: 31 MB",
+		"JSON": `{"time":"2026-01-15T10:30:00Z","type":"platform.report","record":{"requestId":"5f0c","metrics":{"durationMs":24.2,"billedDurationMs":25,"memorySizeMB":512}}}`,
+	} {
+		if got, ok := readInvocation(line); !ok || got != (invocation{25 * time.Millisecond, 512}) {
+			t.Errorf("%s: got %v %v", name, got, ok)
+		}
+	}
+	for _, line := range []string{"", "START RequestId: 1", `{"type":"platform.start"}`, `{"message":"batch"}`, "{"} {
+		if got, ok := readInvocation(line); ok {
+			t.Errorf("%q: got %v", line, got)
+		}
+	}
+}
+
+func TestReadBatch(t *testing.T) {
+	got, ok := readBatch(`{"level":"INFO","message":"batch","records":10,"stored":7,"duplicate":1,"rejected":2,"failed":0,"duration_ms":21.5}`)
+	if want := (batch{"batch", 10, 7, 1, 2, 0, 21.5}); !ok || got != want {
+		t.Errorf("got %v %v", got, ok)
+	}
+	for _, line := range []string{"", `{"message":"record","records":10}`, `{"message":"batch"}`, "REPORT"} {
+		if got, ok := readBatch(line); ok {
+			t.Errorf("%q: got %v", line, got)
+		}
+	}
+}
+
+// small is a run of 25 messages: 20 stored, two duplicates, a conflict, one too large, one malformed.
+func small() *trial {
+	t := &trial{stack: &stack.Stack{}, plan: plan{Name: "burst", Events: 23}, requests: 7, large: 1, largeBytes: 262_200, found: newEvidence()}
+	for i := range 20 {
+		bytes := 900
+		if i < 5 {
+			bytes = 1025
+		}
+		k := after(0, 100*i)
+		k.bytes = bytes
+		t.found.kept = append(t.found.kept, k)
+	}
+	t.found.batches = []batch{{"batch", 20, 18, 0, 2, 0, 30}, {"batch", 5, 2, 2, 1, 0, 10}, {"batch", 3, 0, 0, 3, 0, 5}}
+	t.found.reports = []invocation{{40 * time.Millisecond, 512}, {20 * time.Millisecond, 512}, {4 * time.Millisecond, 512}}
+	t.found.Reports = []account.Report{
+		{Outcome: event.Duplicate},
+		{Outcome: event.Duplicate},
+		{Outcome: event.Rejected, Reason: event.EventIDConflict},
+		{Outcome: event.Rejected, Reason: event.EventIDConflict},
+		{Outcome: event.Rejected, Reason: event.EventTooLarge},
+		{Outcome: event.Rejected, Reason: event.EventTooLarge},
+		{Outcome: event.Rejected, Reason: event.MalformedJSON},
+		{Outcome: event.Rejected, Reason: event.MalformedJSON},
+	}
+	t.found.account = account.Account{
+		Sent: 25, Duplicates: 2, Stored: map[string]map[string]int{"client-001": {"integration": 20}},
+		DeadLetters: map[event.Reason]int{event.EventIDConflict: 1, event.EventTooLarge: 1, event.MalformedJSON: 1},
+	}
+	t.watch.samples = []sample{{0, 0, 0, 0, 0}, {0.5, 25, 10, 5, 0}, {1, 25, 0, 0, 3}, {1.5, 25, 0, 0, 3}}
+	return t
+}
+
+func TestUsage(t *testing.T) {
+	u := small().usage()
+	for name, tt := range map[string]struct{ got, want int }{
+		"batches":                          {u.Batches, 3},
+		"sends":                            {u.Sends, 7},
+		"receives, too large ones in five": {u.Receives, 2 + 1 + 1 + 2*4},
+		"deletes":                          {u.Deletes, 2 + 1},
+		"returns":                          {u.Returns, 1 + 1 + 1},
+		"units of items":                   {u.ItemUnits, 15 + 2*5},
+		"units for nothing":                {u.ExtraUnits, 5}, // four at 1.25
+		"reads":                            {u.ReadUnits, 4},
+		"bytes":                            {u.ItemBytes, 15*900 + 5*1025},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %d, want %d", name, tt.got, tt.want)
+		}
+	}
+	if want := 0.064 * 0.5; u.GBSeconds < want-1e-9 || u.GBSeconds > want+1e-9 {
+		t.Errorf("got %v GB-seconds, want %v", u.GBSeconds, want)
+	}
+}
+
+func TestResultInWords(t *testing.T) {
+	r := small().result()
+	var table, page strings.Builder
+	r.print(&table)
+	if err := report.Write(&page, r.page()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"balanced: 25 messages = 20 stored + 2 duplicates + 3 rejected", "event_id_conflict", "latency p99", "$ per million"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, table.String())
+		}
+	}
+	for _, want := range []string{"All 25 messages are accounted for", "client-001", "event_too_large", "Lambda: duration"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+func TestResultThatDoesNotBalance(t *testing.T) {
+	trial := small()
+	trial.found.account.Duplicates, trial.found.account.Missing = 1, map[string]int{"duplicate": 1}
+	r := trial.result()
+	var table strings.Builder
+	r.print(&table)
+	if r.Balanced || !strings.Contains(table.String(), "NOT BALANCED") || !strings.Contains(table.String(), "1 not accounted for") {
+		t.Errorf("got\n%s", table.String())
+	}
+	if p := r.page(); p.Good || !strings.Contains(p.Verdict, "1 of 25 messages are not accounted for") {
+		t.Errorf("got %q", p.Verdict)
+	}
+}
+
+// TestEmptyResult is what a test leaves that was interrupted before it sent anything.
+func TestEmptyResult(t *testing.T) {
+	empty := &trial{stack: &stack.Stack{}, found: newEvidence(), plan: plan{Name: "burst"}}
+	if err := report.Write(new(strings.Builder), empty.result().page()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRecentRate(t *testing.T) {
+	var samples []sample
+	for i := range 20 { // 100 a second at first, then 200
+		done := 50 * i
+		if i > 10 {
+			done = 500 + 100*(i-10)
+		}
+		samples = append(samples, sample{Second: float64(i) / 2, Sent: 2000, Waiting: 2000 - done})
+	}
+	if got := recentRate(samples[:10]); got != 100 {
+		t.Errorf("got %v a second, want 100", got)
+	}
+	if got := recentRate(samples); got != 190 { // over the last five seconds
+		t.Errorf("got %v a second, want 190", got)
+	}
+	if got := recentRate(samples[:1]); got != 0 {
+		t.Errorf("got %v a second at the start", got)
+	}
+}
+
+func TestWhereIs(t *testing.T) {
+	got := []string{whereIs("http://localhost:4566/000000000000/event-queue"), whereIs("https://sqs.us-east-1.amazonaws.com/123456789012/event-queue")}
+	if !slices.Equal(got, []string{"localhost:4566", "sqs.us-east-1.amazonaws.com"}) {
+		t.Errorf("got %v", got)
+	}
+}
