@@ -37,7 +37,7 @@ func (d *Decoder) Decode(r *event.Record) (event.Event, error) {
 		return e, event.Reject(event.EventTooLarge,
 			strconv.Itoa(len(r.Body))+" bytes, at most "+strconv.Itoa(d.maxBodyBytes)+" are accepted")
 	}
-	doc, err := parse(r.Body)
+	doc, err := parse(r.Body, shallow)
 	if err != nil {
 		return e, event.Reject(event.MalformedJSON, err.Error())
 	}
@@ -46,7 +46,7 @@ func (d *Decoder) Decode(r *event.Record) (event.Event, error) {
 	if doc.badNumber != nil {
 		return e, event.Reject(event.SchemaViolation, numberLimits+" (byte "+strconv.FormatInt(doc.badNumber.offset, 10)+")")
 	}
-	payload, err := d.schemas.validate(doc.value)
+	payload, err := d.schemas.validate(r.Body, doc.value)
 	if err != nil {
 		return e, err
 	}

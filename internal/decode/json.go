@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -19,9 +20,8 @@ const (
 
 // document is a body read strictly: what the validator sees and what is kept are readings of the same bytes.
 type document struct {
-	value   any    // as encoding/json makes it with UseNumber
-	payload string // the top level's member "payload" as it came, where it is an object
-
+	value     any    // as encoding/json makes it with UseNumber, down to the depth that was asked for
+	payload   string // the top level's member "payload" as it came, where it is an object
 	badNumber *place // the first number beyond the limits, nil where there is none
 }
 
@@ -33,11 +33,44 @@ type place struct {
 
 var errDepth = errors.New("more than " + strconv.Itoa(maxDepth) + " levels deep")
 
+// How deep the value of a document goes. All of the text is read as strictly either way.
+const (
+	shallow = 2        // the envelope and the payload's members; of what is inside these only the kind
+	whole   = maxDepth // everything
+)
+
 // parse reads one JSON value and nothing after it: valid UTF-8, no member twice at any depth (jsontext refuses
 // both by itself), at most maxDepth levels. Numbers keep their digits. The error says what is wrong and where,
-// never what stands there.
-func parse(body string) (document, error) {
-	p := parser{body: body, tokens: jsontext.NewDecoder(bytes.NewBuffer([]byte(body)))}
+// never what stands there. An object or array below the depth is a nil map or a nil slice.
+//
+// A shallow value whose texts are pieces of the body takes a third of the time of a whole one, 1.7 of 4.8 µs.
+func parse(body string, depth int) (document, error) {
+	p := parsers.Get().(*parser)
+	defer parsers.Put(p)
+	return p.parse(body, depth)
+}
+
+// parsers are kept: making a tokenizer anew costs as much as reading a small body.
+var parsers = sync.Pool{New: func() any {
+	p := new(parser)
+	p.tokens = jsontext.NewDecoder(&p.source)
+	return p
+}}
+
+type parser struct {
+	body   string
+	depth  int
+	source bytes.Buffer
+	tokens *jsontext.Decoder
+	doc    document
+}
+
+func (p *parser) parse(body string, depth int) (document, error) {
+	p.source.Reset()
+	p.source.WriteString(body)
+	p.tokens.Reset(&p.source)
+	p.body, p.depth, p.doc = body, depth, document{}
+	defer func() { p.body, p.doc = "", document{} }() // a parser in the pool holds no body
 	value, err := p.value()
 	if err != nil {
 		return document{}, p.explain(err)
@@ -49,86 +82,113 @@ func parse(body string) (document, error) {
 	return p.doc, nil
 }
 
-type parser struct {
-	body   string
-	tokens *jsontext.Decoder
-	doc    document
-}
+// wanted reports whether what stands at this level is part of the value.
+func (p *parser) wanted(level int) bool { return level <= p.depth }
 
 func (p *parser) value() (any, error) {
-	token, err := p.tokens.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch token.Kind() {
+	switch p.tokens.PeekKind() {
 	case '{':
 		return p.object()
 	case '[':
 		return p.array()
 	case '"':
-		return token.String(), nil
+		text, err := p.text(p.wanted(p.tokens.StackDepth()))
+		return text, err
 	case '0':
-		number := token.String()
-		if p.doc.badNumber == nil && !plainNumber(number) {
-			p.doc.badNumber = &place{p.tokens.InputOffset(), string(p.tokens.StackPointer())}
+		return p.number()
+	default:
+		token, err := p.tokens.ReadToken()
+		if err != nil || token.Kind() == 'n' {
+			return nil, err
 		}
-		return json.Number(number), nil
-	case 't', 'f':
-		return token.Bool(), nil
-	default: // null: jsontext lets nothing else through
+		return token.Bool(), nil // jsontext lets nothing else through
+	}
+}
+
+// text reads a name or a string. It is a piece of the body where nothing in it is escaped.
+func (p *parser) text(wanted bool) (string, error) {
+	raw, err := p.tokens.ReadValue()
+	if err != nil || !wanted {
+		return "", err
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		end := p.tokens.InputOffset()
+		return p.body[end-int64(len(raw))+1 : end-1], nil
+	}
+	unquoted, err := jsontext.AppendUnquote(nil, raw)
+	return string(unquoted), err
+}
+
+func (p *parser) number() (any, error) {
+	raw, err := p.tokens.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := p.tokens.InputOffset()
+	number := p.body[end-int64(len(raw)) : end]
+	if p.doc.badNumber == nil && !plainNumber(number) {
+		p.doc.badNumber = &place{end, string(p.tokens.StackPointer())}
+	}
+	if !p.wanted(p.tokens.StackDepth()) {
 		return nil, nil
 	}
+	return json.Number(number), nil
 }
 
 func (p *parser) object() (any, error) {
-	depth := p.tokens.StackDepth()
-	if depth > maxDepth {
-		return nil, errDepth
-	}
-	object := make(map[string]any, 8)
-	for p.tokens.PeekKind() != '}' {
-		token, err := p.tokens.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		name := token.String()
-		if depth == 1 && name == "payload" && p.tokens.PeekKind() == '{' {
-			object[name], err = p.payload()
-		} else {
-			object[name], err = p.value()
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	_, err := p.tokens.ReadToken()
-	return object, err
-}
-
-// payload reads an object and notes where it stands in the body.
-func (p *parser) payload() (any, error) {
 	if _, err := p.tokens.ReadToken(); err != nil {
 		return nil, err
 	}
+	level := p.tokens.StackDepth()
+	if level > maxDepth {
+		return nil, errDepth
+	}
 	start := p.tokens.InputOffset() - 1
-	object, err := p.object()
-	if err == nil {
+	var object map[string]any
+	if p.wanted(level) {
+		object = make(map[string]any, 8)
+	}
+	isPayload := level == 2 && p.tokens.StackPointer() == "/payload"
+	for p.tokens.PeekKind() != '}' {
+		name, err := p.text(object != nil)
+		if err != nil {
+			return nil, err
+		}
+		value, err := p.value()
+		if err != nil {
+			return nil, err
+		}
+		if object != nil {
+			object[name] = value
+		}
+	}
+	_, err := p.tokens.ReadToken()
+	if isPayload && err == nil {
 		p.doc.payload = p.body[start:p.tokens.InputOffset()]
 	}
 	return object, err
 }
 
 func (p *parser) array() (any, error) {
-	if p.tokens.StackDepth() > maxDepth {
+	if _, err := p.tokens.ReadToken(); err != nil {
+		return nil, err
+	}
+	level := p.tokens.StackDepth()
+	if level > maxDepth {
 		return nil, errDepth
 	}
-	array := []any{}
+	var array []any
+	if p.wanted(level) {
+		array = []any{}
+	}
 	for p.tokens.PeekKind() != ']' {
 		element, err := p.value()
 		if err != nil {
 			return nil, err
 		}
-		array = append(array, element)
+		if array != nil {
+			array = append(array, element)
+		}
 	}
 	_, err := p.tokens.ReadToken()
 	return array, err

@@ -17,8 +17,14 @@ import (
 
 // schemaSet holds the compiled schemas.
 type schemaSet struct {
-	envelope *jsonschema.Schema
-	payloads map[version]*jsonschema.Schema
+	envelope schema
+	payloads map[version]schema
+}
+
+// schema is one that the library compiled, and its plan.
+type schema struct {
+	*jsonschema.Schema
+	plan *plan
 }
 
 // version names the schema of a payload.
@@ -44,44 +50,70 @@ func compileAll() (schemaSet, error) {
 			return schemaSet{}, fmt.Errorf("read schema %s: %w", file, err)
 		}
 	}
-	set := schemaSet{payloads: map[version]*jsonschema.Schema{}}
-	if set.envelope, err = compiler.Compile("event-schema.json"); err != nil {
-		return schemaSet{}, fmt.Errorf("compile schema event-schema.json: %w", err)
+	set := schemaSet{payloads: map[version]schema{}}
+	if set.envelope, err = compile(compiler, "event-schema.json"); err != nil {
+		return schemaSet{}, err
 	}
 	for _, file := range files {
-		schema, err := compiler.Compile(file)
-		if err != nil {
-			return schemaSet{}, fmt.Errorf("compile schema %s: %w", file, err)
+		v := version{path.Base(path.Dir(file)), strings.TrimSuffix(path.Base(file), ".json")}
+		if set.payloads[v], err = compile(compiler, file); err != nil {
+			return schemaSet{}, err
 		}
-		set.payloads[version{path.Base(path.Dir(file)), strings.TrimSuffix(path.Base(file), ".json")}] = schema
 	}
 	return set, nil
 }
 
+func compile(compiler *jsonschema.Compiler, file string) (schema, error) {
+	compiled, err := compiler.Compile(file)
+	if err != nil {
+		return schema{}, fmt.Errorf("compile schema %s: %w", file, err)
+	}
+	return schema{compiled, planOf(compiled)}, nil
+}
+
 // validate checks a document against the envelope's schema and the schema of its type and version, and returns
-// the payload. The error is an *event.Rejection.
-func (s schemaSet) validate(doc any) (map[string]any, error) {
-	if err := s.envelope.Validate(doc); err != nil {
+// the payload. What the plans do not accept at once is read whole and shown to the library. The error is an
+// *event.Rejection.
+func (s schemaSet) validate(body string, doc any) (map[string]any, error) {
+	if s.envelope.plan.accepts(doc) {
+		envelope := doc.(map[string]any)
+		payload, err := s.payloadSchema(envelope)
+		if err != nil {
+			return nil, err
+		}
+		if payload.plan.accepts(envelope["payload"]) {
+			return envelope["payload"].(map[string]any), nil
+		}
+	}
+	return s.validateWhole(body)
+}
+
+func (s schemaSet) validateWhole(body string) (map[string]any, error) {
+	doc, err := parse(body, whole)
+	if err != nil {
+		return nil, event.Reject(event.MalformedJSON, err.Error())
+	}
+	if err := s.envelope.Validate(doc.value); err != nil {
 		return nil, event.Reject(event.SchemaViolation, summary(violations(err, "")))
 	}
-	envelope := doc.(map[string]any)
-	schema, err := s.payloadSchema(envelope)
+	envelope := doc.value.(map[string]any)
+	payload, err := s.payloadSchema(envelope)
 	if err != nil {
 		return nil, err
 	}
-	if err := schema.Validate(envelope["payload"]); err != nil {
+	if err := payload.Validate(envelope["payload"]); err != nil {
 		return nil, event.Reject(event.SchemaViolation, summary(violations(err, "/payload")))
 	}
 	return envelope["payload"].(map[string]any), nil
 }
 
-func (s schemaSet) payloadSchema(envelope map[string]any) (*jsonschema.Schema, error) {
+func (s schemaSet) payloadSchema(envelope map[string]any) (schema, error) {
 	v := version{envelope["eventType"].(string), envelope["version"].(string)}
-	schema, ok := s.payloads[v]
+	found, ok := s.payloads[v]
 	if !ok {
-		return nil, event.Reject(event.UnknownEventVersion, "no version "+v.version+" of "+v.eventType)
+		return schema{}, event.Reject(event.UnknownEventVersion, "no version "+v.version+" of "+v.eventType)
 	}
-	return schema, nil
+	return found, nil
 }
 
 // Violation is one place in which an event breaks a schema.
@@ -94,7 +126,7 @@ type Violation struct {
 // Violations lists every violation of a body, for a human who looks at it; none where Decode would not say
 // schema_violation.
 func (d *Decoder) Violations(body string) []Violation {
-	doc, err := parse(body)
+	doc, err := parse(body, whole)
 	if err != nil {
 		return nil
 	}
@@ -108,8 +140,8 @@ func (d *Decoder) Violations(body string) []Violation {
 	envelope, _ := doc.value.(map[string]any)
 	eventType, _ := envelope["eventType"].(string)
 	v, _ := envelope["version"].(string)
-	if schema, ok := d.schemas.payloads[version{eventType, v}]; ok && envelope["payload"] != nil {
-		if err := schema.Validate(envelope["payload"]); err != nil {
+	if payload, ok := d.schemas.payloads[version{eventType, v}]; ok && envelope["payload"] != nil {
+		if err := payload.Validate(envelope["payload"]); err != nil {
 			found = append(found, violations(err, "/payload")...)
 		}
 	}

@@ -21,7 +21,11 @@ func Open(cfg aws.Config, inFlight int) *dynamodb.Client {
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		// TLS guards the answer already; a second sum over it costs time and finds nothing.
 		o.DisableValidateResponseChecksum = true
-		o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		base, ok := cfg.HTTPClient.(*awshttp.BuildableClient) // it knows AWS_CA_BUNDLE
+		if !ok {
+			base = awshttp.NewBuildableClient()
+		}
+		o.HTTPClient = base.WithTransportOptions(func(t *http.Transport) {
 			// The default keeps 10: with more in flight it would reconnect all the time.
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = inFlight, inFlight
 		})

@@ -23,7 +23,11 @@ type Queue struct {
 // New opens the queue at a URL for up to inFlight calls side by side.
 func New(cfg aws.Config, url string, inFlight int) *Queue {
 	api := sqs.NewFromConfig(cfg, func(o *sqs.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		base, ok := cfg.HTTPClient.(*awshttp.BuildableClient) // it knows AWS_CA_BUNDLE
+		if !ok {
+			base = awshttp.NewBuildableClient()
+		}
+		o.HTTPClient = base.WithTransportOptions(func(t *http.Transport) {
 			// The default keeps 10: with more in flight it would reconnect all the time.
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = inFlight, inFlight
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -55,10 +56,10 @@ func (s *system) newFaultProxy() *faultProxy {
 		switch trouble(p.trouble.Load()) {
 		case throttles:
 			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}`)
+			_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}`)
 		case breaks:
 			w.WriteHeader(http.StatusInternalServerError)
-			fmt.Fprint(w, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"away"}`)
+			_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"away"}`)
 		case resets:
 			panic(http.ErrAbortHandler)
 		case hangs:
@@ -138,7 +139,11 @@ func TestOutage(t *testing.T) {
 	}
 	proxy := s.newFaultProxy()
 	s.reconfigure(30, map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": proxy.URL})
-	bodies, keys := s.integrations(s.client(true, "integration"), 2000)
+	client := s.client(true, "integration")
+	early, earlyKeys := s.integrations(client, 500) // so that some environments know the client, and others do not
+	s.sendMany(early)
+	s.eventually(30*time.Second, "the early ones are stored", func() bool { return s.stored(earlyKeys) == len(early) })
+	bodies, keys := s.integrations(client, 2000)
 	dead, before := len(s.deadLetters()), s.count()
 
 	proxy.trouble.Store(int32(throttles))
