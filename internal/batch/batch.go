@@ -3,6 +3,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,11 +31,18 @@ type Store interface {
 	PutAll(ctx context.Context, events []event.Event) []event.Put
 }
 
+// Tracer shows where the time of a batch goes.
+type Tracer interface {
+	// Step begins a step, whose own steps begin with the context that it returns. done ends it; an error marks it.
+	Step(ctx context.Context, name string) (_ context.Context, done func(err error))
+}
+
 // Processor takes batches of records. It is safe for concurrent use.
 type Processor struct {
 	Decoder        Decoder
 	Directory      Directory
 	Store          Store
+	Tracer         Tracer        // nil traces nothing
 	TrustedSenders []string      // sender ids that may speak for any client
 	DeadlineMargin time.Duration // work stops so long before the deadline of the context
 }
@@ -55,6 +63,14 @@ func (p *Processor) Process(ctx context.Context, records []event.Record) []event
 	b.admit(ctx)
 	b.keep(ctx)
 	return b.results
+}
+
+// step begins a step for the tracer.
+func (p *Processor) step(ctx context.Context, name string) (_ context.Context, done func(err error)) {
+	if p.Tracer == nil {
+		return ctx, func(error) {}
+	}
+	return p.Tracer.Step(ctx, name)
 }
 
 // batch is one batch on its way.
@@ -90,6 +106,8 @@ func (b *batch) guard(i int, step func()) {
 }
 
 func (b *batch) decode(records []event.Record) {
+	_, done := b.step(b.ctx, "validate")
+	defer done(nil)
 	for i := range records {
 		b.results[i].Record = &records[i]
 		b.results[i].CorrelationID = records[i].MessageID // until the event says better
@@ -131,6 +149,8 @@ func (b *batch) admit(ctx context.Context) {
 }
 
 func (b *batch) lookup(ctx context.Context) (found map[string]event.Found, err error) {
+	ctx, done := b.step(ctx, "clients")
+	defer func() { done(cmp.Or(err, failedLookup(found))) }()
 	defer func() {
 		if e := recovered(ctx, recover()); e != nil {
 			err = e
@@ -148,6 +168,16 @@ func (b *batch) lookup(ctx context.Context) (found map[string]event.Found, err e
 		return nil, nil
 	}
 	return b.Directory.Lookup(ctx, ids), nil
+}
+
+// failedLookup is why nobody knows who one of the clients is.
+func failedLookup(found map[string]event.Found) error {
+	for _, f := range found {
+		if f.Err != nil {
+			return f.Err
+		}
+	}
+	return nil
 }
 
 // keep stores the first copy of each event and lets the later ones share what came of it: the same key twice in
@@ -179,6 +209,8 @@ func (b *batch) keep(ctx context.Context) {
 
 // put asks the store. A panic there fails the events that were put.
 func (b *batch) put(ctx context.Context, leaders []int) (puts []event.Put) {
+	ctx, done := b.step(ctx, "store")
+	defer func() { done(firstError(puts)) }()
 	defer func() {
 		if err := recovered(ctx, recover()); err != nil {
 			puts = slices.Repeat([]event.Put{{Err: err}}, len(leaders))
@@ -189,6 +221,15 @@ func (b *batch) put(ctx context.Context, leaders []int) (puts []event.Put) {
 		events[at] = b.entries[i].event
 	}
 	return b.Store.PutAll(ctx, events)
+}
+
+func firstError(puts []event.Put) error {
+	for i := range puts {
+		if puts[i].Err != nil {
+			return puts[i].Err
+		}
+	}
+	return nil
 }
 
 // settlePut settles an event by what the store says: new is stored; what is there already is a duplicate where

@@ -179,6 +179,55 @@ func TestWorkStopsBeforeTheDeadline(t *testing.T) {
 	})
 }
 
+// tracer notes the steps that begin and end, and with what.
+type tracer struct{ steps []string }
+
+func (r *tracer) Step(ctx context.Context, name string) (context.Context, func(error)) {
+	return ctx, func(err error) { r.steps = append(r.steps, strings.TrimSuffix(fmt.Sprint(name, " ", err), " <nil>")) }
+}
+
+func TestTheTracerSeesEachStep(t *testing.T) {
+	for name, tt := range map[string]struct {
+		store  storeFunc
+		bodies []string
+		want   []string
+	}{
+		"all is well": {
+			store:  func(_ context.Context, events []event.Event) []event.Put { return make([]event.Put, len(events)) },
+			bodies: []string{"good/1/x", "bad"}, want: []string{"validate", "clients", "store"},
+		},
+		"nothing to keep": {bodies: []string{"bad"}, want: []string{"validate", "clients"}},
+		"the lookup fails": {
+			bodies: []string{"away/1/x"}, want: []string{"validate", "clients client_lookup_failed"},
+		},
+		"the store fails": {
+			store: func(_ context.Context, events []event.Event) []event.Put {
+				puts := make([]event.Put, len(events))
+				puts[len(puts)-1].Err = event.Fail(event.StoreThrottled, nil)
+				return puts
+			},
+			bodies: []string{"good/1/x", "good/2/x"}, want: []string{"validate", "clients", "store store_throttled"},
+		},
+		"the store panics": {
+			store:  func(context.Context, []event.Event) []event.Put { panic("in the store") },
+			bodies: []string{"good/1/x"}, want: []string{"validate", "clients", "store internal_error: panic: in the store"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := new(tracer)
+			records := make([]event.Record, len(tt.bodies))
+			for i := range records {
+				records[i].Body = tt.bodies[i]
+			}
+			p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: tt.store, Tracer: seen}
+			p.Process(t.Context(), records)
+			if !cmp.Equal(seen.steps, tt.want) {
+				t.Errorf("got %q, want %q", seen.steps, tt.want)
+			}
+		})
+	}
+}
+
 func TestDelay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		outcome  event.Outcome
