@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"path"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/caarlos0/env/v11"
 
 	"event-processor/internal/dynamo"
 	"event-processor/internal/functionurl"
+	"event-processor/internal/lifecycle"
 	"event-processor/internal/logs"
 	"event-processor/internal/mapping"
 	"event-processor/internal/metrics"
@@ -30,7 +30,7 @@ type settings struct {
 	MappingID    string     `env:"MAPPING_ID,required,notEmpty"`
 	Stage        string     `env:"STAGE,required,notEmpty"`
 	Version      string     `env:"VERSION" envDefault:"dev"`
-	LogLevel     slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
+	LogLevel     logs.Level `env:"LOG_LEVEL,expand" envDefault:"${AWS_LAMBDA_LOG_LEVEL}"`
 }
 
 // attempts of a look: a second one for a lost connection, no more, since two seconds are all it has.
@@ -41,7 +41,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(functionurl.Wrap(health))
+	lifecycle.Start(functionurl.Wrap(health))
 }
 
 // wire reads the settings and puts the parts together.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"event-processor/internal/batch"
 	"event-processor/internal/clients"
 	"event-processor/internal/decode"
+	"event-processor/internal/emf"
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
 	"event-processor/internal/queue"
@@ -57,7 +59,8 @@ func newHandler(tb testing.TB, store batch.Store) (*handler, *visibilities) {
 		processor: &batch.Processor{
 			Decoder: decoder, Directory: clients.New(sampleTable{}, time.Minute), Store: store, DeadlineMargin: 2 * time.Second,
 		},
-		queue: sent,
+		queue:   sent,
+		metrics: emf.New(io.Discard, "event-processor", "test"),
 	}, sent
 }
 

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"event-processor/internal/batch"
+	"event-processor/internal/emf"
 	"event-processor/internal/event"
 	"event-processor/internal/queue"
+	"event-processor/internal/trace"
 )
 
 // Visibilities makes received messages visible again.
@@ -20,6 +22,8 @@ type Visibilities interface {
 type handler struct {
 	processor *batch.Processor
 	queue     Visibilities
+	metrics   *emf.Writer
+	tracer    *trace.Tracer // nil traces nothing
 }
 
 // response is the partial batch response: the messages that must come again, in batch order, never null.
@@ -38,9 +42,11 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, done := h.tracer.Step(ctx, "batch")
+	defer done(nil)
 	results := h.processor.Process(ctx, records)
 	h.sendBack(ctx, results)
-	report(ctx, results, time.Since(began))
+	h.report(ctx, results, began)
 	return json.Marshal(respond(results))
 }
 
@@ -74,7 +80,10 @@ func (h *handler) sendBack(ctx context.Context, results []event.Result) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerTime))
 		defer cancel()
 	}
-	if err := h.queue.SetVisibility(ctx, changes); err != nil {
+	ctx, done := h.tracer.Step(ctx, "backoff")
+	err := h.queue.SetVisibility(ctx, changes)
+	done(err)
+	if err != nil {
 		slog.WarnContext(ctx, "some messages come again only after the queue's own timeout", "error", err.Error())
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/caarlos0/env/v11"
 
@@ -18,8 +19,11 @@ import (
 	"event-processor/internal/clients"
 	"event-processor/internal/decode"
 	"event-processor/internal/dynamo"
+	"event-processor/internal/emf"
+	"event-processor/internal/lifecycle"
 	"event-processor/internal/logs"
 	"event-processor/internal/queue"
+	"event-processor/internal/trace"
 )
 
 // settings come from the environment, under the same names as in template.yaml.
@@ -34,7 +38,8 @@ type settings struct {
 	DeadlineMargin     time.Duration `env:"DEADLINE_MARGIN" envDefault:"2s"`
 	StoreConcurrency   int           `env:"STORE_CONCURRENCY" envDefault:"8"`
 	TrustedSenders     []string      `env:"TRUSTED_SENDERS"`
-	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"INFO"`
+	LogLevel           logs.Level    `env:"LOG_LEVEL,expand" envDefault:"${AWS_LAMBDA_LOG_LEVEL}"`
+	Version            string        `env:"VERSION" envDefault:"dev"`
 }
 
 // maxItemBytes is how large a body may be set to be: a DynamoDB item holds 400 KB, names and the other attributes
@@ -74,15 +79,19 @@ func wire(ctx context.Context) (*handler, error) {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	db := dynamo.Open(cfg, s.StoreConcurrency)
+	tracer := trace.New()
 	return &handler{
 		processor: &batch.Processor{
 			Decoder:        decoder,
 			Directory:      clients.New(dynamo.NewClients(db, s.ClientsTable), s.ClientCacheTTL),
 			Store:          dynamo.NewEvents(db, s.EventsTable, s.StoreConcurrency, s.EventRetentionDays),
+			Tracer:         tracer,
 			TrustedSenders: s.TrustedSenders,
 			DeadlineMargin: s.DeadlineMargin,
 		},
-		queue: queue.New(cfg, s.QueueURL, s.StoreConcurrency),
+		queue:   queue.New(cfg, s.QueueURL, s.StoreConcurrency),
+		metrics: emf.New(os.Stdout, lambdacontext.FunctionName, s.Version),
+		tracer:  tracer,
 	}, nil
 }
 
@@ -91,5 +100,5 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(h)
+	lifecycle.Start(h)
 }

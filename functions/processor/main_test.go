@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -46,8 +47,8 @@ func TestSettingsInAnyLetterCase(t *testing.T) {
 	}
 	for _, level := range []string{"debug", "Debug", "DEBUG"} {
 		t.Setenv("LOG_LEVEL", level)
-		if s, err := load(); err != nil || s.LogLevel.String() != "DEBUG" {
-			t.Errorf("%s: got %v, %v", level, s.LogLevel, err)
+		if s, err := load(); err != nil || slog.Level(s.LogLevel) != slog.LevelDebug {
+			t.Errorf("%s: got %v, %v", level, slog.Level(s.LogLevel), err)
 		}
 	}
 }

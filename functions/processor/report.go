@@ -3,14 +3,37 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"event-processor/internal/event"
 )
 
-// report logs one line for each record that was not stored (for each record at DEBUG) and one for the batch.
-// The names of the fields are in the README; none holds a piece of a payload.
-func report(ctx context.Context, results []event.Result, took time.Duration) {
+// report says what became of a batch: in log lines, in metrics, and in the trace. Trouble with the metrics' line
+// never fails a batch whose events are stored.
+func (h *handler) report(ctx context.Context, results []event.Result, began time.Time) {
+	now := time.Now()
+	took := now.Sub(began)
+	logRecords(ctx, results, took)
+	if err := h.metrics.Batch(requestID(ctx), results, now, took); err != nil {
+		slog.WarnContext(ctx, "the metrics of this batch are lost", "error", err.Error())
+	}
+	h.tracer.Describe(ctx, results)
+}
+
+func requestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}
+
+// logRecords logs one line for each record that was not stored (for each record at DEBUG) and one for the batch.
+// The names of the fields are in the README; none holds a piece of a payload, and each is short: the decoder lets
+// 128 characters of what a client says of itself through, and detail is cut here.
+func logRecords(ctx context.Context, results []event.Result, took time.Duration) {
 	counts := map[event.Outcome]int{}
 	for i := range results {
 		r := &results[i]
@@ -30,7 +53,7 @@ func report(ctx context.Context, results []event.Result, took time.Duration) {
 			slog.Float64("duration_ms", millis(r.Duration)),
 		}
 		if r.Reason != "" {
-			attrs = append(attrs, slog.String("reason", string(r.Reason)), slog.String("detail", r.Detail))
+			attrs = append(attrs, slog.String("reason", string(r.Reason)), slog.String("detail", clip(r.Detail)))
 		}
 		slog.LogAttrs(ctx, level, "record", attrs...)
 	}
@@ -49,6 +72,16 @@ var levels = map[event.Outcome]slog.Level{
 	event.Duplicate: slog.LevelInfo,
 	event.Rejected:  slog.LevelWarn,
 	event.Failed:    slog.LevelWarn,
+}
+
+// maxDetail bounds the text for humans in a line, in bytes.
+const maxDetail = 400
+
+func clip(s string) string {
+	if len(s) <= maxDetail {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxDetail], "") + "…"
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -15,6 +15,7 @@ import (
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
 	"event-processor/internal/queue"
+	"event-processor/internal/trace"
 )
 
 // sender puts messages on the queue. errs[i] says why message i was not sent; nil is sent.
@@ -33,6 +34,7 @@ type handler struct {
 	maxBodyBytes   int
 	deadlineMargin time.Duration // kept free before the deadline for the answer
 	fairQueue      bool
+	tracer         *trace.Tracer // nil traces nothing
 
 	clientsCreated bool // once per environment; Lambda invokes one at a time
 }
@@ -79,7 +81,9 @@ func (h *handler) Handle(ctx context.Context, body json.RawMessage) (response, e
 		defer cancel()
 	}
 	started := time.Now()
-	a := h.send(ctx, messages, perSecond)
+	sending, done := h.tracer.Step(ctx, "send")
+	a := h.send(sending, messages, perSecond)
+	done(nil)
 	took := time.Since(started)
 	slog.InfoContext(ctx, "run sent", "sent", a.Sent, "failed", a.Failed, "duration_ms", took.Milliseconds(),
 		"events_per_second", math.Round(float64(a.Sent)/max(took.Seconds(), 1e-3)))
@@ -155,7 +159,7 @@ func (h *handler) send(ctx context.Context, messages source, perSecond float64) 
 			part[i] = messages.message(from + i)
 		}
 		sent := a.Sent
-		a.book(ctx, part, h.queue.SendAll(ctx, h.wrap(part)))
+		a.book(ctx, part, h.queue.SendAll(ctx, h.wrap(part, h.tracer.Header(ctx))))
 		if a.Sent == sent {
 			a.giveUp(messages.len-from-len(part), nil)
 			break
@@ -164,12 +168,13 @@ func (h *handler) send(ctx context.Context, messages source, perSecond float64) 
 	return a.close()
 }
 
-// wrap puts the messages into SQS's terms.
-func (h *handler) wrap(part []generate.Message) []queue.Message {
+// wrap puts the messages into SQS's terms. They carry the trace in which they are sent.
+func (h *handler) wrap(part []generate.Message, traceHeader string) []queue.Message {
 	wrapped := make([]queue.Message, len(part))
 	for i, m := range part {
 		wrapped[i] = queue.Message{
-			Body: m.Body,
+			Body:        m.Body,
+			TraceHeader: traceHeader,
 			Attributes: map[string]string{
 				"EventType": m.EventType, "ClientId": m.ClientID, "CorrelationId": m.CorrelationID,
 			},

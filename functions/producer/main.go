@@ -10,13 +10,14 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/caarlos0/env/v11"
 
 	"event-processor/internal/dynamo"
+	"event-processor/internal/lifecycle"
 	"event-processor/internal/logs"
 	"event-processor/internal/queue"
+	"event-processor/internal/trace"
 )
 
 // sendsInFlight is how many calls of ten messages are under way side by side.
@@ -30,7 +31,7 @@ type settings struct {
 	MaxBodyBytes   int           `env:"MAX_BODY_BYTES" envDefault:"262144"`
 	DeadlineMargin time.Duration `env:"DEADLINE_MARGIN" envDefault:"2s"`
 	FairQueue      bool          `env:"FAIR_QUEUE" envDefault:"true"`
-	LogLevel       slog.Level    `env:"LOG_LEVEL" envDefault:"INFO"`
+	LogLevel       logs.Level    `env:"LOG_LEVEL,expand" envDefault:"${AWS_LAMBDA_LOG_LEVEL}"`
 	Version        string        `env:"VERSION" envDefault:"dev"`
 }
 
@@ -67,6 +68,7 @@ func wire(ctx context.Context) (*handler, error) {
 		maxBodyBytes:   s.MaxBodyBytes,
 		deadlineMargin: s.DeadlineMargin,
 		fairQueue:      s.FairQueue,
+		tracer:         trace.New(),
 	}
 	if s.SampleClients {
 		h.clients = dynamo.NewClients(dynamo.Open(cfg, 1), s.ClientsTable)
@@ -79,5 +81,5 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(h.Handle)
+	lifecycle.Start(h.Handle)
 }

@@ -4,14 +4,38 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// New makes a logger that writes at level and above, whatever AWS_LAMBDA_LOG_LEVEL says: Lambda knows that
-// variable only in capital letters and filters by it what carries no level, as metrics do not.
-func New(level slog.Level) *slog.Logger {
-	return slog.New(handler{lambdacontext.NewLogHandler(), level})
+// Level is from where on lines are written. It reads slog's words and Lambda's TRACE and FATAL, in any letter case;
+// the zero value, and so an empty setting, is INFO.
+type Level slog.Level
+
+// Lambda's two words that slog does not know, where OpenTelemetry's numbers put them.
+const (
+	trace = Level(slog.LevelDebug - 4)
+	fatal = Level(slog.LevelError + 4)
+)
+
+// UnmarshalText reads a word such as debug or WARN.
+func (l *Level) UnmarshalText(text []byte) error {
+	switch strings.ToUpper(string(text)) {
+	case "TRACE":
+		*l = trace
+		return nil
+	case "FATAL":
+		*l = fatal
+		return nil
+	}
+	return (*slog.Level)(l).UnmarshalText(text)
+}
+
+// New makes a logger that writes at level and above, whatever AWS_LAMBDA_LOG_LEVEL says: aws-lambda-go knows that
+// variable only in capital letters. The settings read it where LOG_LEVEL is not set.
+func New(level Level) *slog.Logger {
+	return slog.New(handler{lambdacontext.NewLogHandler(), slog.Level(level)})
 }
 
 type handler struct {
