@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup check quick test fmt fuzz clean
+.PHONY: help setup check quick test bench fmt fuzz clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -15,6 +15,9 @@ quick: ## one event of each kind, on the running stack
 
 test: ## unit tests and golden batches, with nothing running
 	go test -race ./...
+
+bench: ## this checkout against the commit before, in one run
+	./scripts/bench.sh
 
 fmt: ## rewrite files in the form that the linter wants
 	.tools/bin/golangci-lint fmt

@@ -104,7 +104,8 @@ func TestPlansAcceptGoodEvents(t *testing.T) {
 		if name != "record-count-1.0" && !payload.plan.accepts(envelope["payload"]) {
 			t.Errorf("%s: the payload's does not", name)
 		}
-		if n := testing.AllocsPerRun(100, func() { d.schemas.envelope.plan.accepts(envelope) }); n > 0 {
+		// None, but for regular expressions: the race detector makes their pool forget at random.
+		if n := testing.AllocsPerRun(100, func() { d.schemas.envelope.plan.accepts(envelope) }); n > 5 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
