@@ -30,7 +30,7 @@ func FuzzProcess(f *testing.F) {
 	h, _ := newHandler(f, new(storetest.Memory))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		records := []event.Record{{MessageID: "m", Body: string(body)}}
-		if r := h.processor.Process(t.Context(), records)[0]; r.Outcome == event.Failed {
+		if r := h.processor.Process(t.Context(), records, nil)[0]; r.Outcome == event.Failed {
 			t.Fatalf("failed with %s: %s", r.Reason, r.Detail)
 		}
 		// The way through Lambda's own JSON must not fail the invocation either.

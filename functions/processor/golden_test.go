@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,11 +40,14 @@ func (sampleTable) Find(_ context.Context, ids []string) (map[string]*event.Clie
 
 // visibilities notes what is made visible again.
 type visibilities struct {
+	mu      sync.Mutex
 	changes []queue.Visibility
 	err     error
 }
 
 func (v *visibilities) SetVisibility(_ context.Context, changes []queue.Visibility) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.changes = append(v.changes, changes...)
 	return v.err
 }

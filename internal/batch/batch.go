@@ -49,7 +49,10 @@ type Processor struct {
 
 // Process takes one batch and returns one result a record, in their order. It never fails as a whole: where the
 // deadline comes near, what is not settled fails with DeadlineNear; a panic fails its record only.
-func (p *Processor) Process(ctx context.Context, records []event.Record) []event.Result {
+//
+// Before the store is asked, early, where it is not nil, sees the results: those of records that are settled by
+// then have an outcome.
+func (p *Processor) Process(ctx context.Context, records []event.Record, early func([]event.Result)) []event.Result {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-p.DeadlineMargin))
@@ -61,6 +64,9 @@ func (p *Processor) Process(ctx context.Context, records []event.Record) []event
 	}
 	b.decode(records)
 	b.admit(ctx)
+	if early != nil {
+		early(b.results)
+	}
 	b.keep(ctx)
 	return b.results
 }

@@ -68,7 +68,7 @@ func process(t *testing.T, store batch.Store, texts ...string) []string {
 		records[i] = event.Record{MessageID: fmt.Sprint("m", i), Body: text}
 	}
 	p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: store, DeadlineMargin: 2 * time.Second}
-	results := p.Process(t.Context(), records)
+	results := p.Process(t.Context(), records, nil)
 	got := make([]string, len(results))
 	for i, r := range results {
 		if r.Record != &records[i] {
@@ -169,7 +169,7 @@ func TestWorkStopsBeforeTheDeadline(t *testing.T) {
 			}),
 		}
 		began := time.Now()
-		results := p.Process(ctx, []event.Record{{Body: "good/1/x"}})
+		results := p.Process(ctx, []event.Record{{Body: "good/1/x"}}, nil)
 		if took := time.Since(began); took != 28*time.Second {
 			t.Errorf("answered after %s, want 28s", took)
 		}
@@ -220,7 +220,7 @@ func TestTheTracerSeesEachStep(t *testing.T) {
 				records[i].Body = tt.bodies[i]
 			}
 			p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: tt.store, Tracer: seen}
-			p.Process(t.Context(), records)
+			p.Process(t.Context(), records, nil)
 			if !cmp.Equal(seen.steps, tt.want) {
 				t.Errorf("got %q, want %q", seen.steps, tt.want)
 			}
@@ -255,5 +255,19 @@ func TestDelay(t *testing.T) {
 				t.Error("not at random: all would come back at one time")
 			}
 		})
+	}
+}
+
+func TestWhatIsKnownEarly(t *testing.T) {
+	records := []event.Record{{Body: "bad"}, {Body: "good/1/x"}, {Body: "nobody/1/x"}, {Body: "away/1/x"}}
+	p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: new(storetest.Memory)}
+	var early []string
+	p.Process(t.Context(), records, func(known []event.Result) {
+		for _, r := range known {
+			early = append(early, string(r.Outcome))
+		}
+	})
+	if want := []string{"rejected", "", "rejected", "failed"}; !cmp.Equal(early, want) {
+		t.Errorf("got %q, want %q", early, want)
 	}
 }

@@ -72,7 +72,7 @@ func (j *judge) one(ctx context.Context, m *queue.Received) event.Result {
 		r.Settle("", event.Reject(event.MalformedJSON, "the body is not Unicode"))
 		return r
 	}
-	r := j.processor.Process(ctx, []event.Record{record})[0]
+	r := j.processor.Process(ctx, []event.Record{record}, nil)[0]
 	if j.sender != "" && (r.Outcome == event.Stored || r.Outcome == event.Duplicate) {
 		// The client lets the old sender in; the new one is another question.
 		if client := j.processor.Directory.Lookup(ctx, []string{r.ClientID})[r.ClientID].Client; client != nil {
