@@ -37,7 +37,7 @@ build "$root" "$work/now" ./functions/processor
 build "$root" "$work/empty" ./scripts/bench/empty
 go build -o "$work/bench" ./scripts/bench
 # The settings that template.yaml gives the processor.
-environment=(--env GOGC=400)
+environment=(--env GOGC=400 --env GOMEMLIMIT=40MiB)
 for batch in 10 100 1000; do
 	say ""
 	"$work/bench" "${environment[@]}" --batch $batch --records 20000 --starts $((batch == 100 ? 15 : 0)) --latency $((batch == 10 ? 1 : 8))ms \

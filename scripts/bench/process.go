@@ -85,7 +85,7 @@ func start(path string, c *cloud) (*process, error) {
 	asked := make(chan time.Time, 1)
 	p.api = &http.Server{ReadHeaderTimeout: time.Minute, Handler: p.runtimeAPI(asked)}
 	go p.api.Serve(listener) //nolint:errcheck // ends with the process
-	p.cmd = exec.Command(path)
+	p.cmd = exec.CommandContext(context.Background(), path)
 	p.cmd.Env = append(c.environment(),
 		"AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(),
 		"AWS_LAMBDA_FUNCTION_NAME=event-processor", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_XRAY_SDK_DISABLED=TRUE",
