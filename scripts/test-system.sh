@@ -5,7 +5,8 @@
 #                                   system tests against a stack of its own, on a port of its own
 #   scripts/test-system.sh quick    against the stack that runs already: health, and one event of each kind in its place
 #
-# Settings: TEST_PORT (14566) is the port of the stack of its own; KEEP=1 leaves that stack running.
+# Settings: TEST_PORT (14566) is the port of the stack of its own; KEEP=1 leaves that stack running; INVOKE=docker or rie
+# chooses how the golden batches run (Docker where there is one).
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
@@ -38,6 +39,18 @@ go_tests() {
 	f=$(grep -c '"Action":"fail".*"Test":' "$events" || true)
 	[ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1 # it did not even build
 	[ "$p" -gt 0 ] || [ "$f" -gt 0 ] || f=1      # no test ran
+	passed=$((passed + p)) failed=$((failed + f))
+}
+
+# counted TEXT COMMAND… runs a script that closes with N passed, N failed, and adds them up.
+counted() {
+	local text=$1 log=$tools/check.log status=0 p f
+	shift
+	say "… $text"
+	"$@" 2>&1 </dev/null | tee "$log" || status=$?
+	read -r p _ f _ <<<"$(tail -n 1 "$log")"
+	case $p$f in '' | *[!0-9]*) p=0 f=1 ;; esac # it did not come to its end
+	[ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1
 	passed=$((passed + p)) failed=$((failed + f))
 }
 
@@ -74,7 +87,7 @@ lint=$tools/bin/golangci-lint
 check "go vet" go vet ./...
 check "go mod tidy leaves go.mod as it is" go mod tidy -diff
 check "golangci-lint" "$lint" run ./...
-check "shellcheck" "$tools/venv-tools/bin/shellcheck" -x scripts/*.sh scripts/*/*.sh .ci/run
+check "shellcheck" "$tools/venv-tools/bin/shellcheck" -x scripts/*.sh scripts/*/*.sh .ci/run .ci/*.sh
 check "sam validate --lint" "$tools/venv-tools/bin/sam" validate --lint --region us-east-1
 go_tests "Unit tests and golden batches ($race)" "$race" ./...
 
@@ -94,6 +107,7 @@ check "sam deploy" deploy_stack
 check "sam deploy again, unchanged" deploy_stack
 check "The producer makes the sample clients" \
 	"$tools/venv-tools/bin/aws" lambda invoke --function-name event-producer --payload '{"count":0}' "$here/answer.json"
+counted "Golden batches through sam local invoke" scripts/test-invoke.sh ${INVOKE:+"--$INVOKE"}
 TEST_ENDPOINT=$endpoint go_tests "Contract of the table adapter" -count=1 \
 	-run '^TestContract$' ./internal/dynamo
 TEST_ENDPOINT=$endpoint TEST_RESTART=1 TEST_AUTH=1 go_tests "System tests" -count=1 -timeout 15m ./internal/systemtest

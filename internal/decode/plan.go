@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
@@ -70,10 +71,11 @@ func planOf(s *jsonschema.Schema) *plan {
 	return p
 }
 
+var emptySchema = sync.OnceValue(func() *jsonschema.Schema { return jsonschema.MustCompileString("empty.json", "{}") })
+
 // plain reports whether a schema has only what a plan knows: every other field is as in an empty schema.
 func plain(s *jsonschema.Schema) bool {
-	empty := reflect.ValueOf(jsonschema.MustCompileString("empty.json", "{}")).Elem()
-	fields := reflect.ValueOf(s).Elem()
+	empty, fields := reflect.ValueOf(emptySchema()).Elem(), reflect.ValueOf(s).Elem()
 	for i := range fields.NumField() {
 		field := fields.Type().Field(i)
 		if !field.IsExported() || slices.Contains(understood, field.Name) {
