@@ -69,11 +69,12 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	t.load(ctx)
-	if err := t.settle(after, o.Wait); err != nil {
-		return err
-	}
+	unread := t.settle(after, o.Wait)
 	r := t.result()
 	r.Interrupted = ctx.Err() != nil
+	if unread != nil {
+		r.Wrong = append(r.Wrong, "Not all of the evidence could be read: "+unread.Error())
+	}
 	r.print(os.Stdout)
 	file, err := r.write(o.Report)
 	if err != nil {

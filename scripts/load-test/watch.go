@@ -27,7 +27,6 @@ type watch struct {
 
 	mu      sync.Mutex
 	samples []sample
-	err     error // of the last look
 }
 
 const (
@@ -50,13 +49,10 @@ func (w *watch) until(ctx context.Context, sent func() int, done <-chan struct{}
 	moved, last := began, sample{}
 	for ; ; <-ticker.C {
 		s, err := w.look(ctx, began, sent())
-		w.mu.Lock()
-		w.err = err
-		if err == nil {
+		if err == nil { // else the next look tells
+			w.mu.Lock()
 			w.samples = append(w.samples, s)
-		}
-		w.mu.Unlock()
-		if err == nil {
+			w.mu.Unlock()
 			show(w.samples)
 			if s.done() != last.done() || s.Sent != last.Sent {
 				moved, last = time.Now(), s
