@@ -36,7 +36,7 @@ type settings struct {
 	EventRetentionDays int           `env:"EVENT_RETENTION_DAYS" envDefault:"30"`
 	HighValueAmount    float64       `env:"HIGH_VALUE_AMOUNT" envDefault:"10000"`
 	DeadlineMargin     time.Duration `env:"DEADLINE_MARGIN" envDefault:"2s"`
-	StoreConcurrency   int           `env:"STORE_CONCURRENCY" envDefault:"8"`
+	StoreConcurrency   int           `env:"STORE_CONCURRENCY" envDefault:"16"`
 	TrustedSenders     []string      `env:"TRUSTED_SENDERS"`
 	LogLevel           logs.Level    `env:"LOG_LEVEL,expand" envDefault:"${AWS_LAMBDA_LOG_LEVEL}"`
 	Version            string        `env:"VERSION" envDefault:"dev"`
