@@ -1,0 +1,211 @@
+package systemtest
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/uuid"
+
+	"event-processor/internal/event"
+	"event-processor/internal/generate"
+	"event-processor/internal/stack"
+)
+
+// traceScript runs scripts/trace.sh against the stack of the test.
+func (s *system) traceScript(args ...string) string {
+	s.t.Helper()
+	endpoint, err := url.Parse(aws.ToString(s.Config.BaseEndpoint))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	command := exec.CommandContext(s.t.Context(), "../../scripts/trace.sh", args...)
+	command.Env = append(os.Environ(), "LOCAL_PORT="+endpoint.Port(), "STAGE=local")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("trace.sh %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// TestCorrelationID follows one id from the producer's request to where its events end.
+func TestCorrelationID(t *testing.T) {
+	s := open(t)
+	id, good, bad := "order-"+uuid.NewString(), uuid.NewString(), uuid.NewString()
+	own := func(eventID, eventType string) json.RawMessage {
+		text := body("client-001", eventType, eventID, payloads[eventType])
+		return json.RawMessage(strings.TrimSuffix(text, "}") + `,"correlationId":"` + id + `"}`)
+	}
+	producer := s.Tail(s.Producer, time.Now().Add(-time.Second))
+	var answer struct{ Sent int }
+	request := map[string]any{"events": []json.RawMessage{own(good, "integration"), own(bad, "transaction")}}
+	if err := s.Invoke(t.Context(), s.Producer, request, &answer); err != nil || answer.Sent != 2 {
+		t.Fatalf("sent %d, %v", answer.Sent, err)
+	}
+	s.eventually(20*time.Second, "the item has it", func() bool {
+		item, _ := s.item("client-001", good)
+		return item.Event.CorrelationID == id
+	})
+	s.eventually(20*time.Second, "the processor's line has it", func() bool {
+		s.log()
+		for _, lines := range s.lines {
+			if l := lines[0]; l.CorrelationID == id && l.EventID == bad && l.Reason == "type_not_allowed" {
+				return true
+			}
+		}
+		return false
+	})
+	s.eventually(20*time.Second, "the dead letter has it, as a message attribute", func() bool {
+		for _, m := range s.deadLetters() {
+			if m.Attributes["CorrelationId"] == id && strings.Contains(m.Body, bad) {
+				return true
+			}
+		}
+		return false
+	})
+	lines := 0
+	s.eventually(20*time.Second, "the producer's lines have it", func() bool {
+		lines += countLines(t, producer, `"correlation_id":"`+id)
+		return lines == 2
+	})
+	out := s.traceScript(id)
+	for _, want := range []string{"sent       event " + good, "type_not_allowed", "in the table   " + good, "a dead letter"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("trace.sh does not say %q:\n%s", want, out)
+		}
+	}
+}
+
+func countLines(t *testing.T, tail *stack.Tail, part string) (n int) {
+	t.Helper()
+	lines, err := tail.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if strings.Contains(line.Text, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestTrace shows the ways that an event can take.
+func TestTrace(t *testing.T) {
+	s := open(t)
+	client, id := s.client(true, "integration"), uuid.NewString()
+	correlation := func(kind string) string { return kind + "-" + uuid.NewString() }
+	good := body(client, "integration", id, payloads["integration"])
+
+	stored := correlation("stored")
+	s.send(good, "CorrelationId", stored)
+	s.eventually(20*time.Second, "the event is stored", func() bool { _, ok := s.item(client, id); return ok })
+	duplicate, rejected := correlation("duplicate"), correlation("rejected")
+	again := s.send(good, "CorrelationId", duplicate)
+	bad := s.send(body(client, "monitoring", uuid.NewString(), payloads["monitoring"]), "CorrelationId", rejected)
+	s.eventually(20*time.Second, "both are settled", func() bool {
+		s.log()
+		_, one := s.outcome(again)
+		two, _ := s.outcome(bad)
+		return one && two.ReceiveCount == 5
+	})
+
+	retried, late := correlation("retried"), uuid.NewString()
+	t.Run("while the table of clients is away", func(t *testing.T) {
+		s.t = t
+		s.reconfigure(30, map[string]string{"CLIENTS_TABLE": "no-such-table"})
+		failing := s.send(body(client, "integration", late, payloads["integration"]), "CorrelationId", retried)
+		s.eventually(20*time.Second, "it failed", func() bool {
+			s.log()
+			l, _ := s.outcome(failing)
+			return l.Reason == "client_lookup_failed"
+		})
+	})
+	s.t = t
+	s.eventually(time.Minute, "it is stored once the table is back", func() bool { _, ok := s.item(client, late); return ok })
+
+	for id, want := range map[string][]string{
+		stored + " --client " + client + " --event " + id: {"in the table   " + id},
+		duplicate: {"duplicate  receive 1, message " + again, "in the table   " + id, "another correlation id first: " + stored},
+		rejected:  {"rejected   receive 1", "rejected   receive 5", "type_not_allowed: ", "a dead letter  message " + bad},
+		retried:   {"failed     receive 1", "client_lookup_failed: ", "in the table   " + late},
+	} {
+		out := s.traceScript(strings.Fields(id)...)
+		for _, part := range want {
+			if !strings.Contains(out, part) {
+				t.Errorf("trace.sh does not say %q:\n%s", part, out)
+			}
+		}
+	}
+}
+
+// TestMetricsAddUp reads the metrics of a run from the log, as CloudWatch does: they add up to its account.
+func TestMetricsAddUp(t *testing.T) {
+	s := open(t)
+	seed := rand.Uint64() >> 11
+	options := generate.Options{Count: 300, Invalid: 0.1, Duplicates: 0.1, Seed: &seed, MaxBodyBytes: 256 << 10}
+	run, err := generate.New(options, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const receives = 5 // of a rejected message, until it is a dead letter
+	want := map[string]float64{}
+	for m := range run.All() {
+		switch m.Want {
+		case event.Stored:
+			want["EventsStored"]++
+		case event.Duplicate:
+			want["EventsDuplicate"]++
+		default:
+			want["EventsRejected"] += receives
+			want["Rejected_"+string(m.Reason)] += receives
+		}
+	}
+	s.eventually(20*time.Second, "the queue is empty", func() bool { return s.queued() == 0 })
+	tail := s.Tail(s.Processor, time.Now())
+	var answer struct{ Failed int }
+	request := map[string]any{"count": options.Count, "invalid": options.Invalid, "duplicates": options.Duplicates, "seed": seed}
+	if err := s.Invoke(t.Context(), s.Producer, request, &answer); err != nil || answer.Failed > 0 {
+		t.Fatalf("%d failed, %v", answer.Failed, err)
+	}
+	got, batches := map[string]float64{}, 0
+	s.eventually(40*time.Second, "the metrics of the whole run are there", func() bool {
+		lines, err := tail.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			var blob map[string]any
+			if !strings.Contains(line.Text, `"_aws"`) {
+				continue
+			}
+			if err := json.Unmarshal([]byte(line.Text), &blob); err != nil {
+				t.Fatalf("%v in %s", err, line.Text)
+			}
+			batches++
+			for name := range want {
+				if n, ok := blob[name].(float64); ok {
+					got[name] += n
+				}
+			}
+		}
+		for name, n := range want {
+			if got[name] < n {
+				return false
+			}
+		}
+		return true
+	})
+	for name, n := range want {
+		if got[name] != n {
+			t.Errorf("%s: got %v, want %v", name, got[name], n)
+		}
+	}
+	t.Logf("%d blobs: %v", batches, got)
+}
