@@ -37,33 +37,50 @@ func (s *Stack) Tail(function string, since time.Time) *Tail {
 }
 
 // Next returns the lines that came since the last call. A line is returned once.
-func (t *Tail) Next(ctx context.Context) ([]Line, error) {
+func (t *Tail) Next(ctx context.Context) (lines []Line, err error) {
+	from, latest := t.from, t.from
+	for more := true; more && err == nil; {
+		var fresh []Line
+		var last time.Time
+		fresh, last, more, err = t.read(ctx, from)
+		lines = append(lines, fresh...)
+		if last.After(latest) {
+			latest = last
+		}
+		more = more && last.After(from)
+		from = last
+	}
+	t.forget(latest.Add(-overlap))
+	return lines, err
+}
+
+// read returns what is new from an instant on, when the last line there is was written, and whether there may be more
+// behind it: MiniStack answers with the first 10,000 lines, and no token for the rest.
+func (t *Tail) read(ctx context.Context, from time.Time) (fresh []Line, last time.Time, more bool, err error) {
+	const mostInAnAnswer = 10_000
 	pages := cloudwatchlogs.NewFilterLogEventsPaginator(t.stack.logs, &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: &t.group, StartTime: aws.Int64(t.from.UnixMilli()),
+		LogGroupName: &t.group, StartTime: aws.Int64(from.UnixMilli()),
 	})
-	var lines []Line
-	latest := t.from
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return lines, fmt.Errorf("read %s: %w", t.group, err)
+			return fresh, last, false, fmt.Errorf("read %s: %w", t.group, err)
 		}
+		more = len(page.Events) >= mostInAnAnswer
 		for _, e := range page.Events {
 			line := Line{At: time.UnixMilli(aws.ToInt64(e.Timestamp)), Text: aws.ToString(e.Message)}
 			// A local cloud gives lines no id of their own.
 			id := identity{aws.ToString(e.LogStreamName) + aws.ToString(e.EventId), line}
-			if t.seen[id] {
-				continue
+			if !t.seen[id] {
+				t.seen[id] = true
+				fresh = append(fresh, line)
 			}
-			t.seen[id] = true
-			lines = append(lines, line)
-			if line.At.After(latest) {
-				latest = line.At
+			if line.At.After(last) {
+				last = line.At
 			}
 		}
 	}
-	t.forget(latest.Add(-overlap))
-	return lines, nil
+	return fresh, last, more, nil
 }
 
 func (t *Tail) forget(before time.Time) {

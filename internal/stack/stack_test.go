@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -147,8 +148,35 @@ func TestTailReturnsEachLineOnce(t *testing.T) {
 	}
 }
 
+// TestTailReadsOnWhereAnAnswerIsFull has a log that answers with its first 10,000 lines, as MiniStack does, and so
+// many lines within the overlap that the same answer comes again.
+func TestTailReadsOnWhereAnAnswerIsFull(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	log := &fakeLog{most: 10_000}
+	add := func(n int) {
+		for range n {
+			i := len(log.lines)
+			log.lines = append(log.lines, fakeLine{"a", now.UnixMilli() + int64(i)/4, strconv.Itoa(i)}) // 4,000 a second
+		}
+	}
+	s, err := open(t, log.filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := s.Tail("event-processor", now)
+	for _, more := range []int{25_000, 20_000, 1} {
+		add(more)
+		if lines, err := tail.Next(t.Context()); err != nil || len(lines) != more {
+			t.Errorf("got %d of %d lines, %v", len(lines), more, err)
+		}
+	}
+}
+
 // fakeLog is a log group.
-type fakeLog struct{ lines []fakeLine }
+type fakeLog struct {
+	lines []fakeLine
+	most  int // lines in an answer; 0 is all
+}
 
 type fakeLine struct {
 	Stream string `json:"logStreamName"`
@@ -166,6 +194,9 @@ func (l *fakeLog) filter(w http.ResponseWriter, r *http.Request) {
 		if line.Millis >= request.StartTime {
 			found = append(found, line)
 		}
+	}
+	if l.most > 0 {
+		found = found[:min(len(found), l.most)]
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	_ = json.NewEncoder(w).Encode(map[string]any{"events": found})

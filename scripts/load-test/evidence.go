@@ -38,7 +38,7 @@ func (t *trial) settle(ctx context.Context, wait time.Duration) error {
 		account.CutShort(t.sent)
 	}
 	for deadline := time.Now().Add(wait); ; time.Sleep(pause) {
-		err := errors.Join(t.readTable(ctx), t.readLog(ctx), t.peek(ctx))
+		err := errors.Join(t.peek(ctx), t.readTable(ctx), t.readLog(ctx))
 		t.found.account = account.Balance(t.sent, t.found.Evidence)
 		if t.found.account.Balanced() || time.Now().After(deadline) {
 			return err
@@ -74,18 +74,26 @@ func (t *trial) readLog(ctx context.Context) error {
 	return err
 }
 
-// peek looks at the dead letters where some are expected. They are out of others' sight while it lasts.
+// peek looks at the dead letters while some are expected that were not seen. They are out of others' sight while it
+// lasts, and so are those of an answer that got lost on its way: they are seen in a later round.
 func (t *trial) peek(ctx context.Context) error {
-	expected := 0
+	expected, seen := 0, 0
+	ours := map[string]bool{}
 	for _, m := range t.sent {
 		if m.Want == event.Rejected {
 			expected++
+			ours[m.CorrelationID] = true
 		}
 	}
-	if expected == 0 {
+	for _, correlation := range t.found.DeadLetters {
+		if ours[correlation] {
+			seen++
+		}
+	}
+	if seen >= expected {
 		return nil
 	}
-	return t.dlq.Peek(ctx, 2*time.Minute, func(m queue.Lying) { t.found.DeadLetters[m.ID] = m.Attributes["CorrelationId"] })
+	return t.dlq.Peek(ctx, t.watch.peekTime(), func(m queue.Lying) { t.found.DeadLetters[m.ID] = m.Attributes["CorrelationId"] })
 }
 
 // usage is what the run used, by what was sent, stored and logged.

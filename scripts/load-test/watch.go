@@ -96,3 +96,12 @@ func (w *watch) backlog(sent int) int {
 	last := w.samples[len(w.samples)-1]
 	return last.Waiting + sent - last.Sent
 }
+
+// peekTime is how long it may take to look at all dead letters: ten of them take 20 ms at most.
+func (w *watch) peekTime() time.Duration {
+	letters := w.deadBefore
+	if n := len(w.samples); n > 0 {
+		letters += w.samples[n-1].DeadLetters
+	}
+	return 30*time.Second + time.Duration(letters)*2*time.Millisecond
+}
