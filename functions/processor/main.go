@@ -9,6 +9,8 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -59,8 +61,12 @@ func load() (settings, error) {
 	check(s.ClientCacheTTL >= 0 && s.ClientCacheTTL <= 10*time.Minute, "CLIENT_CACHE_TTL must be 0s–10m")
 	check(s.EventRetentionDays >= 15 && s.EventRetentionDays <= 3650, "EVENT_RETENTION_DAYS must be 15–3650")
 	check(s.HighValueAmount >= 0 && s.HighValueAmount <= 1e18, "HIGH_VALUE_AMOUNT must be 0–1e18")
-	check(s.DeadlineMargin >= 100*time.Millisecond && s.DeadlineMargin <= time.Minute, "DEADLINE_MARGIN must be 100ms–1m")
+	check(s.DeadlineMargin >= 100*time.Millisecond && s.DeadlineMargin <= 10*time.Second, "DEADLINE_MARGIN must be 100ms–10s")
 	check(s.StoreConcurrency >= 1 && s.StoreConcurrency <= 256, "STORE_CONCURRENCY must be 1–256")
+	for i, sender := range s.TrustedSenders {
+		s.TrustedSenders[i] = strings.TrimSpace(sender)
+	}
+	check(!slices.Contains(s.TrustedSenders, ""), "TRUSTED_SENDERS has an empty entry")
 	return s, errors.Join(errs...)
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -12,8 +14,13 @@ import (
 )
 
 // report says what became of a batch: in log lines, in metrics, and in the trace. Trouble with the metrics' line
-// never fails a batch whose events are stored.
+// never fails a batch whose events are stored, nor does a panic here.
 func (h *handler) report(ctx context.Context, results []event.Result, began time.Time) {
+	defer func() {
+		if r := recover(); r != nil {
+			slog.ErrorContext(ctx, "panic while a batch was reported", "error", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		}
+	}()
 	now := time.Now()
 	took := now.Sub(began)
 	logRecords(ctx, results, took)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -82,7 +83,7 @@ func (p *Processor) step(ctx context.Context, name string) (_ context.Context, d
 // batch is one batch on its way.
 type batch struct {
 	*Processor
-	ctx     context.Context //nolint:containedctx // for log lines of guard only
+	ctx     context.Context //nolint:containedctx // of this batch only
 	began   time.Time
 	entries []entry
 	results []event.Result
@@ -118,6 +119,10 @@ func (b *batch) decode(records []event.Record) {
 		b.results[i].Record = &records[i]
 		b.results[i].CorrelationID = records[i].MessageID // until the event says better
 		b.guard(i, func() {
+			if b.ctx.Err() != nil {
+				b.settle(i, "", event.Fail(event.DeadlineNear, nil))
+				return
+			}
 			e, err := b.Decoder.Decode(&records[i])
 			b.entries[i] = entry{event: e, open: true}
 			r := &b.results[i]
@@ -252,6 +257,10 @@ func (b *batch) settlePut(i int, put event.Put) {
 }
 
 func (b *batch) compare(i int, kept *event.Event) {
+	if b.ctx.Err() != nil { // to compare large payloads takes time
+		b.settle(i, "", event.Fail(event.DeadlineNear, nil))
+		return
+	}
 	if event.SameMeaning(&b.entries[i].event, kept) {
 		b.settle(i, event.Duplicate, nil)
 		return
@@ -286,6 +295,10 @@ func recovered(ctx context.Context, panicked any) error {
 	if panicked == nil {
 		return nil
 	}
-	slog.ErrorContext(ctx, "panic", "error", fmt.Sprintf("%.200v", panicked), "stack", string(debug.Stack()))
-	return event.Fail(event.InternalError, fmt.Errorf("panic: %.200v", panicked))
+	what := fmt.Sprintf("%T", panicked) // its value could hold a piece of a payload
+	if e, ok := panicked.(runtime.Error); ok {
+		what = e.Error()
+	}
+	slog.ErrorContext(ctx, "panic", "error", what, "stack", string(debug.Stack()))
+	return event.Fail(event.InternalError, fmt.Errorf("panic: %s", what))
 }

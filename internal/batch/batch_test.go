@@ -210,7 +210,7 @@ func TestTheTracerSeesEachStep(t *testing.T) {
 		},
 		"the store panics": {
 			store:  func(context.Context, []event.Event) []event.Put { panic("in the store") },
-			bodies: []string{"good/1/x"}, want: []string{"validate", "clients", "store internal_error: panic: in the store"},
+			bodies: []string{"good/1/x"}, want: []string{"validate", "clients", "store internal_error: panic: string"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,6 +225,18 @@ func TestTheTracerSeesEachStep(t *testing.T) {
 				t.Errorf("got %q, want %q", seen.steps, tt.want)
 			}
 		})
+	}
+}
+
+// TestNoWorkAfterTheDeadline has a context that has ended: nothing is decoded, all is reported.
+func TestNoWorkAfterTheDeadline(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: new(storetest.Memory)}
+	for _, r := range p.Process(ctx, []event.Record{{Body: "bad"}, {Body: "good/1/x"}}, nil) {
+		if r.Reason != event.DeadlineNear {
+			t.Errorf("%s: got %s, want %s", r.Record.Body, r.Reason, event.DeadlineNear)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 
 	"event-processor/internal/event"
@@ -52,8 +53,9 @@ func (d *Decoder) Decode(r *event.Record) (event.Event, error) {
 	}
 	e.OccurredAt = envelope["timestamp"].(string)
 	e.Timestamp, err = time.Parse(time.RFC3339, e.OccurredAt)
-	if err != nil { // the schema's date-time is wider: leap seconds, lower case t and z
-		return e, event.Reject(event.SchemaViolation, "/timestamp: not a date-time that can be kept (no leap second, T and Z in capitals)")
+	// The schema's date-time is wider: leap seconds, lower case t and z, fractions of any length.
+	if err != nil || finerThanNanoseconds(e.OccurredAt) {
+		return e, event.Reject(event.SchemaViolation, "/timestamp: not a date-time that can be kept (no leap second, T and Z in capitals, at most nanoseconds)")
 	}
 	e.Version = envelope["version"].(string)
 	e.Payload = doc.payload
@@ -95,6 +97,13 @@ func short(value any) string {
 		}
 	}
 	return s
+}
+
+// finerThanNanoseconds reports whether a date-time has digits that time.Time would drop: two instants must not
+// become one, and the text of one must not grow without bounds.
+func finerThanNanoseconds(dateTime string) bool {
+	_, fraction, _ := strings.Cut(dateTime, ".")
+	return strings.IndexFunc(fraction, func(r rune) bool { return r < '0' || r > '9' }) > 9
 }
 
 func (d *Decoder) triage(eventType string, payload map[string]any) event.Priority {

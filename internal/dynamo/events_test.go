@@ -267,17 +267,25 @@ func TestOneRequestKeeps25AndIsBounded(t *testing.T) {
 		"a hundred small ones": {100, 600, 4},
 		"one more":             {101, 600, 5},
 		"ten":                  {10, 600, 1},
-		"25 large ones":        {25, 250 << 10, 3},
+		"25 large ones":        {25, 250 << 10, 2},
+		"25 of worst escapes":  {-25, 250 << 10, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var requests atomic.Int32
 			db := script{"BatchExecuteStatement": func(request object) (int, any) {
 				requests.Add(1)
+				if text, err := json.Marshal(request); err != nil || len(text) > 4_000_000 {
+					t.Errorf("a request of %d bytes, %v", len(text), err)
+				}
 				return 200, each(request, func(string) object { return object{} })
 			}}.open(t)
+			filler := "x"
+			if tt.events < 0 {
+				tt.events, filler = -tt.events, `\`
+			}
 			events := some(tt.events)
 			for i := range events {
-				events[i].Payload = strings.Repeat("x", tt.payload)
+				events[i].Payload = strings.Repeat(filler, tt.payload)
 			}
 			NewEvents(db, "events", 4, 30).PutAll(t.Context(), events)
 			if got := int(requests.Load()); got != tt.requests {

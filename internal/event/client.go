@@ -32,7 +32,7 @@ func (c *Client) Admit(eventType, senderID string, trusted []string) error {
 
 func matches(entries []string, senderID string) bool {
 	role, _, _ := strings.Cut(senderID, ":")
-	return slices.Contains(entries, senderID) || slices.Contains(entries, role)
+	return senderID != "" && (slices.Contains(entries, senderID) || slices.Contains(entries, role))
 }
 
 // Found is the answer to the question who a client is: the client, nil where there is none, or why nobody knows.
