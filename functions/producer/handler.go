@@ -205,13 +205,14 @@ func newAccount() *account {
 // book notes what became of messages, and logs a line for each.
 func (a *account) book(ctx context.Context, part []generate.Message, errs []error) {
 	for i, m := range part {
-		line := []any{"client_id", m.ClientID, "event_id", m.EventID, "event_type", m.EventType, "correlation_id", m.CorrelationID}
+		id := clip(m.EventID)
+		line := []any{"client_id", clip(m.ClientID), "event_id", id, "event_type", clip(m.EventType), "correlation_id", clip(m.CorrelationID)}
 		if errs[i] != nil {
 			a.giveUp(1, errs[i])
-			slog.ErrorContext(ctx, "❌ Event not sent "+m.EventID, append(line, "error", errs[i])...)
+			slog.ErrorContext(ctx, "❌ Event not sent "+id, append(line, "error", errs[i])...)
 			continue
 		}
-		slog.InfoContext(ctx, "✅ Sent event "+m.EventID, line...)
+		slog.InfoContext(ctx, "✅ Sent event "+id, line...)
 		a.Sent++
 		a.ByClient[m.ClientID]++
 		if m.EventID != "" && !a.listed[m.EventID] {
@@ -220,6 +221,15 @@ func (a *account) book(ctx context.Context, part []generate.Message, errs []erro
 		}
 		a.expect(m)
 	}
+}
+
+// clip bounds what callers say of their own events, so that a log line stays one. Ids that are valid stay as they are.
+func clip(s string) string {
+	const longest = 128
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "") + "…"
 }
 
 func (a *account) expect(m generate.Message) {

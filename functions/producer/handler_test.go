@@ -322,6 +322,13 @@ func TestLogsALinePerEventWithoutThePayload(t *testing.T) {
 	if strings.Contains(out.String(), "4711") {
 		t.Error("the payload is in the log")
 	}
+
+	out.Reset()
+	long := strings.Repeat("x", 200_000) + `\n{\"level\":\"ERROR\"}`
+	handle(t, newHandler(&memoryQueue{}), `{"events":[{"eventId":"`+long+`","clientId":"`+long+`","eventType":"`+long+`","correlationId":"`+long+`"}]}`)
+	if lines := strings.Count(out.String(), "\n"); lines != 2 || out.Len() > 2<<10 {
+		t.Errorf("a caller's long ids make %d lines of %d bytes", lines, out.Len())
+	}
 }
 
 func TestMissingAndImpossibleSettingsAreAllNamed(t *testing.T) {
