@@ -94,10 +94,11 @@ func (o *options) next(ctx context.Context, sources []source) error {
 	return errors.Join(errs...)
 }
 
-// readable puts a line into one that people read. Lambda's own lines about invocations are not shown.
+// readable puts a line into one that people read. Lambda's own lines about invocations are not shown, and neither are
+// those that CloudWatch makes metrics of.
 func readable(line string) (text string, show bool) {
 	line = strings.TrimSpace(line)
-	for _, own := range []string{"START ", "END ", "REPORT ", "INIT_START ", `{"time":`} {
+	for _, own := range []string{"START ", "END ", "REPORT ", "INIT_START ", `{"time":`, `{"_aws":`} {
 		if strings.HasPrefix(line, own) {
 			return "", false
 		}
