@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
 	"event-processor/internal/queue"
+	"event-processor/internal/trace"
 )
 
 // memoryQueue keeps what is sent.
@@ -328,6 +330,27 @@ func TestLogsALinePerEventWithoutThePayload(t *testing.T) {
 	handle(t, newHandler(&memoryQueue{}), `{"events":[{"eventId":"`+long+`","clientId":"`+long+`","eventType":"`+long+`","correlationId":"`+long+`"}]}`)
 	if lines := strings.Count(out.String(), "\n"); lines != 2 || out.Len() > 2<<10 {
 		t.Errorf("a caller's long ids make %d lines of %d bytes", lines, out.Len())
+	}
+}
+
+func TestMessagesCarryTheTraceInWhichTheyAreSent(t *testing.T) {
+	t.Setenv("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000") // as in Lambda; nobody listens
+	const root = "1-67a0d2c0-0123456789abcdef01234567"
+	for header, want := range map[string]string{
+		"Root=" + root + ";Parent=53995c3f42cd8ad8;Sampled=1": "^Root=" + root + ";Parent=[0-9a-f]{16};Sampled=1$",
+		"Root=" + root + ";Parent=53995c3f42cd8ad8;Sampled=0": "^$",
+		"": "^$",
+	} {
+		q := &memoryQueue{}
+		h := newHandler(q)
+		h.tracer = trace.New()
+		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", header) //nolint:staticcheck // the key is aws-lambda-go's
+		if _, err := h.Handle(ctx, json.RawMessage(`{"count":1}`)); err != nil {
+			t.Fatal(err)
+		}
+		if got := q.sent[0].TraceHeader; !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("with %q a message carries %q, want %s", header, got, want)
+		}
 	}
 }
 
