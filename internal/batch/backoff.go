@@ -20,10 +20,15 @@ func Delay(r *event.Result) time.Duration {
 	if r.Outcome == event.Rejected {
 		return 0
 	}
+	delay := LongestDelay(r.Record.ReceiveCount)
+	return delay/2 + rand.N(delay/2+1)
+}
+
+// LongestDelay is the longest Delay of a failure that was received so often.
+func LongestDelay(receives int) time.Duration {
 	delay := firstDelay
-	for n := 1; n < r.Record.ReceiveCount && delay < maxDelay; n++ {
+	for n := 1; n < receives && delay < maxDelay; n++ {
 		delay *= 4
 	}
-	delay = min(delay, maxDelay)
-	return delay/2 + rand.N(delay/2+1)
+	return min(delay, maxDelay)
 }

@@ -20,6 +20,7 @@ type options struct {
 	Since         time.Duration `default:"24h" help:"How far back to look (${default})."`
 	Client        string        `help:"Whose event it is, to find it in the table without a line in a log."`
 	Event         string        `help:"The event's id, beside --client."`
+	Scan          bool          `help:"The last resort: read the whole table. It costs a read unit for every 8 KB of it."`
 }
 
 func main() {
@@ -32,7 +33,7 @@ func main() {
 
 // errNothing is the end where nobody knows the id.
 var errNothing = errors.New("nothing is known of this correlation id: is it right, and is --since long enough? " +
-	"A stored event of another sender than this project's producer is found with --client and --event")
+	"A stored event of another sender than this project's producer is found with --client and --event, or by --scan")
 
 func (o *options) run(ctx context.Context) error {
 	if (o.Client == "") != (o.Event == "") {
@@ -46,12 +47,17 @@ func (o *options) run(ctx context.Context) error {
 	if o.Client != "" {
 		w.know(o.Client, o.Event)
 	}
+	if o.Scan {
+		if err := w.scan(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := w.find(ctx, s, o.Since); err != nil {
 		return err
 	}
 	if !w.known() {
 		return errNothing
 	}
-	fmt.Print(w.text())
+	fmt.Print(w.text(time.Now()))
 	return nil
 }
