@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/uuid"
+	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
@@ -132,9 +133,10 @@ func TestTrace(t *testing.T) {
 
 	for id, want := range map[string][]string{
 		stored + " --client " + client + " --event " + id: {"in the table   " + id},
-		duplicate: {"duplicate  receive 1, message " + again, "in the table   " + id, "another correlation id first: " + stored},
-		rejected:  {"rejected   receive 1", "rejected   receive 5", "type_not_allowed: ", "a dead letter  message " + bad},
-		retried:   {"failed     receive 1", "client_lookup_failed: ", "in the table   " + late},
+		stored + " --scan": {"in the table   " + id},
+		duplicate:          {"duplicate  receive 1, message " + again, "in the table   " + id, "another correlation id first: " + stored},
+		rejected:           {"rejected   receive 1", "rejected   receive 5", "type_not_allowed: ", "a dead letter  message " + bad},
+		retried:            {"failed     receive 1", "client_lookup_failed: ", "in the table   " + late},
 	} {
 		out := s.traceScript(strings.Fields(id)...)
 		for _, part := range want {
@@ -145,9 +147,16 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestMetricsAddUp reads the metrics of a run from the log, as CloudWatch does: they add up to its account.
+// TestMetricsAddUp reads the metrics of a run from the log, as CloudWatch does: each line is valid, and they add up to
+// the account of the run.
 func TestMetricsAddUp(t *testing.T) {
 	s := open(t)
+	compiler := jsonschema.NewCompiler()
+	compiler.Draft = jsonschema.Draft2020
+	schema, err := compiler.Compile("../emf/testdata/emf.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seed := rand.Uint64() >> 11
 	options := generate.Options{Count: 300, Invalid: 0.1, Duplicates: 0.1, Seed: &seed, MaxBodyBytes: 256 << 10}
 	run, err := generate.New(options, time.Now())
@@ -189,6 +198,13 @@ func TestMetricsAddUp(t *testing.T) {
 				t.Fatalf("%v in %s", err, line.Text)
 			}
 			batches++
+			if err := schema.Validate(blob); err != nil {
+				t.Errorf("%v\n%s", err, line.Text)
+			}
+			got["BatchSize"] += blob["BatchSize"].(float64)
+			for _, outcome := range clientCounts(blob) {
+				got["of clients"] += outcome
+			}
 			for name := range want {
 				if n, ok := blob[name].(float64); ok {
 					got[name] += n
@@ -207,5 +223,22 @@ func TestMetricsAddUp(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got[name], n)
 		}
 	}
+	records := got["EventsStored"] + got["EventsDuplicate"] + got["EventsRejected"]
+	if got["BatchSize"] != records || got["of clients"] != records {
+		t.Errorf("%v records in batches and %v of clients, want %v", got["BatchSize"], got["of clients"], records)
+	}
 	t.Logf("%d blobs: %v", batches, got)
+}
+
+// clientCounts are the counts of all clients in a line of metrics.
+func clientCounts(blob map[string]any) (counts []float64) {
+	clients, _ := blob["clients"].([]any)
+	for _, c := range append(clients, blob["other_clients"]) {
+		client, _ := c.(map[string]any)
+		for _, outcome := range event.Outcomes {
+			n, _ := client[string(outcome)].(float64)
+			counts = append(counts, n)
+		}
+	}
+	return counts
 }
