@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,6 +59,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "request-1")
+		w.Header().Set("Lambda-Runtime-Trace-Id", "Root=1-67a0d2c0-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1")
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(30*time.Second).UnixMilli()))
 		_, _ = io.WriteString(w, c.payload)
 	case strings.HasSuffix(r.URL.Path, "/request-1/response"):
@@ -242,6 +244,47 @@ func TestWithoutExtensionsAPIItIsQuiet(t *testing.T) {
 		}
 	}
 	if got := f.count(t); got["batch"] != 1 || got["metrics"] != 1 || len(got) != 2 {
+		t.Errorf("the log has %v:\n%s", got, f.stdout.String())
+	}
+}
+
+// TestTheTraceOfABatch has the real bootstrap write its trace to a daemon of X-Ray: Lambda says where it listens.
+func TestTheTraceOfABatch(t *testing.T) {
+	daemon, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close() //nolint:errcheck // it was only read from
+	c := newCloud(t, notJSON, false)
+	f := start(t, build(t), c, "AWS_XRAY_DAEMON_ADDRESS="+daemon.LocalAddr().String())
+	<-c.answered
+	packet := make([]byte, 64<<10)
+	_ = daemon.SetReadDeadline(time.Now().Add(5 * time.Second))
+	n, err := daemon.Read(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.terminate(t)
+
+	_, text, _ := strings.Cut(string(packet[:n]), "\n") // after a line for the daemon
+	var batch struct {
+		Name        string
+		ParentID    string         `json:"parent_id"`
+		Annotations map[string]any `json:"annotations"`
+		Subsegments []struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(text), &batch); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	var steps []string
+	for _, s := range batch.Subsegments {
+		steps = append(steps, s.Name)
+	}
+	if batch.Name != "batch" || batch.ParentID != "53995c3f42cd8ad8" || fmt.Sprint(steps) != "[validate clients backoff]" ||
+		batch.Annotations["batch_size"] != 1.0 || batch.Annotations["rejected"] != 1.0 {
+		t.Errorf("got %s", text)
+	}
+	if got := f.count(t); len(got) != 3 {
 		t.Errorf("the log has %v:\n%s", got, f.stdout.String())
 	}
 }
