@@ -275,6 +275,14 @@ func TestRecentRate(t *testing.T) {
 	}
 }
 
+func TestListPrice(t *testing.T) {
+	for price, want := range map[float64]string{0.4: "0.40", 5: "5.00", 0.625: "0.625", 0.0000133334: "0.0000133334"} {
+		if got := listPrice(price); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestWhereIs(t *testing.T) {
 	got := []string{whereIs("http://localhost:4566/000000000000/event-queue"), whereIs("https://sqs.us-east-1.amazonaws.com/123456789012/event-queue")}
 	if !slices.Equal(got, []string{"localhost:4566", "sqs.us-east-1.amazonaws.com"}) {

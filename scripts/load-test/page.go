@@ -183,9 +183,9 @@ func (r *result) speakers() []string {
 func (r *result) costSection() report.Section {
 	table := &report.Table{Columns: []string{"", "used", "list price", "$ per million stored"}}
 	add := func(l cost.Line, kind report.Kind) {
-		price := "$" + strconv.FormatFloat(l.Price, 'f', -1, 64) + " a " + strings.TrimSuffix(l.Unit, "s")
+		price := "$" + listPrice(l.Price) + " a " + strings.TrimSuffix(l.Unit, "s")
 		if l.Per > 1 {
-			price = "$" + money(l.Price) + " a million"
+			price = "$" + listPrice(l.Price) + " a million"
 		}
 		quantity := thousands(int(math.Round(l.Quantity)))
 		if l.Quantity < 100 {
@@ -236,12 +236,16 @@ func (r *result) howSection() report.Section {
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) + " %" }
 
-// money writes dollars with as many digits as a small amount needs.
-func money(dollars float64) string {
-	if dollars != 0 && dollars < 0.095 {
-		return strconv.FormatFloat(dollars, 'f', 4, 64)
+// money writes dollars to a hundredth of a cent, so that a column of them adds up to the eye.
+func money(dollars float64) string { return strconv.FormatFloat(dollars, 'f', 4, 64) }
+
+// listPrice writes a price with all of its digits, and two at least.
+func listPrice(dollars float64) string {
+	text := strconv.FormatFloat(dollars, 'f', -1, 64)
+	if _, cents, _ := strings.Cut(text, "."); len(cents) < 2 {
+		return strconv.FormatFloat(dollars, 'f', 2, 64)
 	}
-	return strconv.FormatFloat(dollars, 'f', 3, 64)
+	return text
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
