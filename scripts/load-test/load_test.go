@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -272,6 +273,23 @@ func TestRecentRate(t *testing.T) {
 	}
 	if got := recentRate(samples[:1]); got != 0 {
 		t.Errorf("got %v a second at the start", got)
+	}
+}
+
+func TestClientsBeyondADozenAreOneLine(t *testing.T) {
+	r := result{ByClient: map[string]map[string]int{}}
+	total := 0
+	for i := range 30 {
+		r.ByClient[fmt.Sprintf("load-%02d", i)] = map[string]int{"integration": i, "transaction": 1}
+		total += i + 1
+	}
+	got := r.clients()
+	sum := 0
+	for _, c := range got {
+		sum += c.stored
+	}
+	if len(got) != 12 || got[0] != (clientShare{"load-29", 30}) || got[11].name != "19 others" || sum != total {
+		t.Errorf("got %v, together %d of %d", got, sum, total)
 	}
 }
 

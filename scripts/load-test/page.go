@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -142,12 +143,8 @@ func (r *result) accountSection() report.Section {
 		table.Rows = append(table.Rows, row)
 	}
 	add("Stored", r.Stored, "")
-	for _, client := range r.speakers() {
-		sum := 0
-		for _, n := range r.ByClient[client] {
-			sum += n
-		}
-		add(client, sum, report.Part)
+	for _, c := range r.clients() {
+		add(c.name, c.stored, report.Part)
 	}
 	add("Duplicates", r.Duplicates, "")
 	add("Rejected", r.rejected(), "")
@@ -168,16 +165,34 @@ func (r *result) accountSection() report.Section {
 	}
 }
 
-// mostShown is how many clients a table lists one by one.
-const mostShown = 12
+// clientShare is how many events of a client are stored, or of several in one.
+type clientShare struct {
+	name   string
+	stored int
+}
 
-// speakers lists the clients with the most stored events, in order of their ids.
-func (r *result) speakers() []string {
-	ids := slices.Sorted(maps.Keys(r.ByClient))
-	if len(ids) > mostShown {
-		return nil
+// clients lists the clients by how many events of theirs are stored. Those beyond the first dozen are one line.
+func (r *result) clients() []clientShare {
+	const mostShown = 12
+	var all []clientShare
+	for id, byType := range r.ByClient {
+		c := clientShare{name: id}
+		for _, n := range byType {
+			c.stored += n
+		}
+		all = append(all, c)
 	}
-	return ids
+	slices.SortFunc(all, func(a, b clientShare) int {
+		return cmp.Or(cmp.Compare(b.stored, a.stored), cmp.Compare(a.name, b.name))
+	})
+	if len(all) <= mostShown {
+		return all
+	}
+	others := clientShare{name: fmt.Sprintf("%d others", len(all)-mostShown+1)}
+	for _, c := range all[mostShown-1:] {
+		others.stored += c.stored
+	}
+	return append(all[:mostShown-1], others)
 }
 
 func (r *result) costSection() report.Section {
