@@ -47,13 +47,16 @@ func options() []lambda.Option {
 type invocations struct {
 	lambda.Handler
 	ending chan struct{} // closed by SIGTERM
-	open   sync.WaitGroup
+
+	// open is read-locked by each invocation until its answer is delivered. A WaitGroup must not begin to grow while
+	// someone waits.
+	open sync.RWMutex
 }
 
 // Invoke hands an invocation on with a context that ends with SIGTERM, too.
 func (h *invocations) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	h.open.Add(1)
-	context.AfterFunc(ctx, h.open.Done) // the runtime ends its context when the answer is delivered
+	h.open.RLock()
+	context.AfterFunc(ctx, h.open.RUnlock) // the runtime ends its context when the answer is delivered
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -66,10 +69,10 @@ func (h *invocations) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	return h.Handler.Invoke(ctx, payload)
 }
 
-// wait returns when nothing is under way, or when the time is up.
+// wait returns when nothing is under way, or when the time is up. What comes after it waits for the end.
 func (h *invocations) wait(limit time.Duration) {
 	done := make(chan struct{})
-	go func() { h.open.Wait(); close(done) }()
+	go func() { h.open.Lock(); close(done) }()
 	select {
 	case <-done:
 	case <-time.After(limit):
