@@ -98,9 +98,9 @@ func (d *draft) padded(size int) string {
 	return d.text()
 }
 
-// fill adds a text that brings the payload to 400–800 bytes.
+// fill adds a text that brings the payload to 550–650 bytes: with its envelope the item costs one write unit.
 func (d *draft) fill() {
-	size := 400 + d.rng.IntN(401)
+	size := 550 + d.rng.IntN(101)
 	missing := size - len(appendJSON(nil, d.payload)) - len(`,"message":""`)
 	if missing <= 0 {
 		return
