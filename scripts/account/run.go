@@ -125,6 +125,7 @@ func table(to io.Writer, events int, a *account.Account, health string, s *stack
 		say("  %s", sentence)
 	}
 	say("\nhealth             %s", health)
+	say("  as a page        %s", s.HealthURL)
 	say("  as JSON          %shealth", s.HealthURL)
 	say("event queue        %s", s.QueueURL)
 	say("dead-letter queue  %s", s.DLQURL)
