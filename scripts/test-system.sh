@@ -90,6 +90,8 @@ check "golangci-lint" "$lint" run ./...
 check "shellcheck" "$tools/venv-tools/bin/shellcheck" -x scripts/*.sh scripts/*/*.sh .ci/run .ci/*.sh
 check "sam validate --lint" "$tools/venv-tools/bin/sam" validate --lint --region us-east-1
 go_tests "Unit tests and golden batches ($race)" "$race" ./...
+check "Ten seconds of fuzzing: no body is taken for a transient failure" \
+	go test ./functions/processor -run '^$' -fuzz FuzzProcess -fuzztime 10s
 
 # --- with a stack of its own ----------------------------------------------------------------------------------
 
