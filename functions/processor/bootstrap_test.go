@@ -237,9 +237,8 @@ func TestWithoutExtensionsAPIItIsQuiet(t *testing.T) {
 	f := start(t, build(t), c)
 	<-c.answered
 	f.terminate(t)
-	close(c.asked)
-	for asked := range c.asked {
-		if asked == "register" {
+	for len(c.asked) > 0 { // not closed: the cloud may still be sending the last one
+		if <-c.asked == "register" {
 			t.Error("it asked for the Extensions API")
 		}
 	}
