@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -18,7 +17,7 @@ import (
 func (h *handler) report(ctx context.Context, results []event.Result, began time.Time) {
 	defer func() {
 		if r := recover(); r != nil {
-			slog.ErrorContext(ctx, "panic while a batch was reported", "error", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+			slog.ErrorContext(ctx, "panic while a batch was reported", "error", event.Panicked(r).Error(), "stack", string(debug.Stack()))
 		}
 	}()
 	now := time.Now()

@@ -5,9 +5,7 @@ package batch
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -295,10 +293,7 @@ func recovered(ctx context.Context, panicked any) error {
 	if panicked == nil {
 		return nil
 	}
-	what := fmt.Sprintf("%T", panicked) // its value could hold a piece of a payload
-	if e, ok := panicked.(runtime.Error); ok {
-		what = e.Error()
-	}
-	slog.ErrorContext(ctx, "panic", "error", what, "stack", string(debug.Stack()))
-	return event.Fail(event.InternalError, fmt.Errorf("panic: %s", what))
+	err := event.Panicked(panicked)
+	slog.ErrorContext(ctx, "panic", "error", err.Error(), "stack", string(debug.Stack()))
+	return err
 }

@@ -119,11 +119,11 @@ func (w *writing) sendAll(ctx context.Context, open []int) {
 			defer func() { <-slots }()
 			defer func() {
 				if r := recover(); r != nil {
-					w.failAll(chunk, event.InternalError, fmt.Errorf("panic in the store: %v", r))
+					w.failAll(chunk, event.Panicked(r))
 				}
 			}()
 			if w.away() || ctx.Err() != nil {
-				w.failAll(chunk, reasonOf(ctx, errAway), errAway)
+				w.failAll(chunk, event.Fail(reasonOf(ctx, errAway), errAway))
 				return
 			}
 			w.send(ctx, chunk)
@@ -191,7 +191,7 @@ func (w *writing) send(ctx context.Context, chunk []int) {
 	}
 	if err != nil {
 		w.failures.Add(1)
-		w.failAll(chunk, reasonOf(ctx, err), fmt.Errorf("keep events: %w", short(err)))
+		w.failAll(chunk, event.Fail(reasonOf(ctx, err), fmt.Errorf("keep events: %w", short(err))))
 		return
 	}
 	w.failures.Store(0)
@@ -203,9 +203,9 @@ func (w *writing) send(ctx context.Context, chunk []int) {
 // once keeps the SDK from trying again: the rounds of PutAll do that, within the deadline of the batch.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-func (w *writing) failAll(chunk []int, reason event.Reason, err error) {
+func (w *writing) failAll(chunk []int, failure error) {
 	for _, i := range chunk {
-		w.puts[i] = event.Put{Err: event.Fail(reason, err)}
+		w.puts[i] = event.Put{Err: failure}
 	}
 }
 

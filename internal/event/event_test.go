@@ -120,3 +120,15 @@ func TestReasonsAreAClosedTable(t *testing.T) {
 		}
 	}
 }
+
+func TestPanickedTellsNoValue(t *testing.T) {
+	if got := Panicked("a piece of a payload").Error(); got != "internal_error: panic: string" {
+		t.Errorf("got %q", got)
+	}
+	defer func() {
+		if got := Panicked(recover()).Error(); got != "internal_error: panic: runtime error: index out of range [3] with length 2" {
+			t.Errorf("got %q", got)
+		}
+	}()
+	_ = []int{1, 2}[len("abc")]
+}

@@ -2,6 +2,8 @@ package event
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -91,6 +93,16 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // Fail makes a Failure.
 func Fail(reason Reason, err error) error { return &Failure{Reason: reason, Err: err} }
+
+// Panicked is the Failure of what panicked with a value. It tells the value's type, and its text only where Go's
+// runtime wrote it: any other could hold a piece of a payload.
+func Panicked(value any) error {
+	what := fmt.Sprintf("%T", value)
+	if e, ok := value.(runtime.Error); ok {
+		what = e.Error()
+	}
+	return Fail(InternalError, errors.New("panic: "+what))
+}
 
 // Result is the account of one record: one record, one result, one log line, at most one batch item failure.
 type Result struct {

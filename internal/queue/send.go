@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	"github.com/cenkalti/backoff/v5"
+
+	"event-processor/internal/event"
 )
 
 // Message is what is put on a queue.
@@ -105,7 +107,7 @@ func (q *Queue) sendPart(ctx context.Context, messages []Message, errs []error) 
 	defer func() {
 		if r := recover(); r != nil {
 			for _, i := range pending {
-				errs[i] = fmt.Errorf("panic while messages were sent: %v", r)
+				errs[i] = fmt.Errorf("send messages: %w", event.Panicked(r))
 			}
 		}
 	}()

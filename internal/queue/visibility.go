@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"event-processor/internal/event"
 )
 
 // Visibility says when a received message may be seen again.
@@ -50,7 +52,7 @@ func (q *Queue) SetVisibility(ctx context.Context, changes []Visibility) error {
 func (q *Queue) setVisibility(ctx context.Context, changes []Visibility) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic while messages were made visible: %v", r)
+			err = fmt.Errorf("make messages visible: %w", event.Panicked(r))
 		}
 	}()
 	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(changes))
