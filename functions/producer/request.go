@@ -33,6 +33,9 @@ var wanted = map[string]string{
 	"duplicates": "a number within 0 and 1",
 	"seed":       "a whole number within 0 and 18446744073709551615",
 	"events":     "a list of events",
+
+	"rewritten":       "true or false",
+	"maxMessageBytes": "a whole number, 0 or more",
 }
 
 // parse reads a request strictly and reports every fault in it at once. What only the generator can judge (which
@@ -50,7 +53,7 @@ func parse(body []byte) (request, error) {
 	}
 	_, r.own = members["events"]
 	if r.own {
-		for _, name := range []string{"count", "clients", "types", "invalid", "duplicates", "seed"} {
+		for _, name := range []string{"count", "clients", "types", "invalid", "duplicates", "seed", "rewritten", "maxMessageBytes"} {
 			if _, ok := members[name]; ok {
 				errs = append(errs, fmt.Errorf("%s: does not go together with events, which are sent as they are", name))
 			}
@@ -66,6 +69,7 @@ func (r *request) read(members map[string]json.RawMessage) (errs []error) {
 	targets := map[string]any{
 		"count": &r.options.Count, "clients": &r.options.Clients, "types": &r.options.Types,
 		"invalid": &r.options.Invalid, "duplicates": &r.options.Duplicates, "seed": &r.options.Seed,
+		"rewritten": &r.options.Rewritten, "maxMessageBytes": &r.options.MaxMessageBytes,
 		"rate": &r.rate, "events": &r.events,
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {

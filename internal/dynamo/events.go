@@ -283,7 +283,7 @@ type Item struct {
 func (t *Events) Read(ctx context.Context, keys []event.Key) (map[event.Key]Item, error) {
 	request := make([]map[string]types.AttributeValue, len(keys))
 	for i, k := range keys {
-		request[i] = map[string]types.AttributeValue{"client_id": text(k.ClientID), "event_id": text(k.EventID)}
+		request[i] = keyOf(k)
 	}
 	stored := make(map[event.Key]Item, len(keys))
 	err := batchGet(ctx, t.db, t.table, request, func(item map[string]types.AttributeValue) {
@@ -291,6 +291,17 @@ func (t *Events) Read(ctx context.Context, keys []event.Key) (map[event.Key]Item
 		stored[read.Event.Key()] = read
 	})
 	return stored, err
+}
+
+func keyOf(k event.Key) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"client_id": text(k.ClientID), "event_id": text(k.EventID)}
+}
+
+// HashOf is the hash of the body that is stored under a key, as it came, and whether there is one.
+func (t *Events) HashOf(ctx context.Context, key event.Key) (hash event.Hash, there bool, err error) {
+	stored, err := t.Read(ctx, []event.Key{key})
+	item, there := stored[key]
+	return item.Event.Hash, there, err
 }
 
 func readItem(item map[string]types.AttributeValue) Item {

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,11 +19,13 @@ type fault struct {
 	change    func(*draft)                      // before it is written down
 	spoil     func(body string) (spoilt string) // afterwards
 	conflict  bool                              // it uses the id of a good event
+	inWriting bool                              // it lies in how the JSON is written, not in what it says
 }
 
 // faultsFor lists the faults that can be made of what the sources send. The first eight have a reason each, unless
 // the clients are the caller's: it takes an inactive one, and some that may not send everything.
-func faultsFor(from []source, clients []event.Client) []fault {
+func faultsFor(o *Options, from []source) []fault {
+	clients := o.clients()
 	inactive := slices.IndexFunc(clients, func(c event.Client) bool { return !c.Active && len(c.AllowedTypes) > 0 })
 	all := slices.ContainsFunc(from, func(s source) bool { return len(s.client.AllowedTypes) == len(event.Types) })
 	var silent source
@@ -30,6 +33,9 @@ func faultsFor(from []source, clients []event.Client) []fault {
 		silent = source{clients[inactive], clients[inactive].AllowedTypes[0]}
 	}
 	return slices.DeleteFunc(faults(silent), func(f fault) bool {
+		if o.isLost(f) {
+			return true
+		}
 		switch f.reason {
 		case event.ClientInactive:
 			return inactive < 0
@@ -39,6 +45,38 @@ func faultsFor(from []source, clients []event.Client) []fault {
 			return f.eventType != "" && !slices.ContainsFunc(from, func(s source) bool { return s.eventType == f.eventType })
 		}
 	})
+}
+
+// isLost reports whether a fault does not arrive as what it was sent.
+func (o *Options) isLost(f fault) bool {
+	return o.Rewritten && f.inWriting || f.reason == event.EventTooLarge && o.tooSmall()
+}
+
+// tooSmall reports whether the queue takes no message that the processor finds too large.
+func (o *Options) tooSmall() bool {
+	return o.MaxMessageBytes > 0 && o.MaxMessageBytes < o.MaxBodyBytes+tooLargeBy+attributeBytes
+}
+
+const (
+	tooLargeBy     = 1000 // how much larger than MaxBodyBytes a body is at most, that is to be too large
+	attributeBytes = 1000 // room for the message attributes, which count, too
+)
+
+// LeftOut lists what these options leave out, each with its reason, for a line to people. Empty is nothing.
+func (o *Options) LeftOut() (sentences []string) {
+	if o.Rewritten {
+		var names []string
+		for _, f := range faults(source{}) {
+			if f.inWriting {
+				names = append(names, f.name)
+			}
+		}
+		sentences = append(sentences, "bodies are written anew on their way, which hides that "+strings.Join(names, ", that "))
+	}
+	if o.tooSmall() {
+		sentences = append(sentences, fmt.Sprintf("the queue takes no message above %d bytes, so none can be larger than the processor allows", o.MaxMessageBytes))
+	}
+	return sentences
 }
 
 // faults lists all kinds; inactive is who may not speak. (SQS takes no text that is not UTF-8, so that one is missing.)
@@ -89,6 +127,12 @@ func malformed(name string, spoil func(string) string) fault {
 	return fault{name: name, reason: event.MalformedJSON, spoil: spoil}
 }
 
+// inWriting marks a fault that is gone where somebody reads the JSON and writes it anew on its way.
+func inWriting(f fault) fault {
+	f.inWriting = true
+	return f
+}
+
 func malformedFaults() []fault {
 	// after puts text behind the first brace.
 	after := func(text string) func(string) string {
@@ -99,10 +143,10 @@ func malformedFaults() []fault {
 		malformed("the text is white space only", func(string) string { return " \n" }),
 		malformed("garbage follows the event", func(body string) string { return body + "}" }),
 		malformed("a second event follows", func(body string) string { return body + "\n" + body }),
-		malformed("a member stands there twice", after(`"version":"1.0",`)),
-		malformed("a member of the payload stands there twice", func(body string) string {
+		inWriting(malformed("a member stands there twice", after(`"version":"1.0",`))),
+		inWriting(malformed("a member of the payload stands there twice", func(body string) string {
 			return strings.Replace(body, `"payload":{`, `"payload":{"ref":{"a":1,"a":2},`, 1)
-		}),
+		})),
 		malformed("a comma is missing", func(body string) string { return strings.Replace(body, `,"clientId"`, ` "clientId"`, 1) }),
 		malformed("a comma is too much", func(body string) string { return body[:len(body)-1] + ",}" }),
 		malformed("a comment stands in it", after("/* sent by hand */")),
@@ -206,8 +250,8 @@ func numberFaults() []fault {
 	}
 	return []fault{
 		number("a number has 65 characters", strings.Repeat("7", 65)),
-		number("an exponent is too large", "1e309"),
+		inWriting(number("an exponent is too large", "1e309")), // it comes as Infinity: no JSON then
 		number("an exponent is too small", "1e-309"),
-		number("an exponent breaks validators", "1e1000001"),
+		inWriting(number("an exponent breaks validators", "1e1000001")),
 	}
 }

@@ -58,6 +58,12 @@ type Options struct {
 
 	// MaxBodyBytes is what the processor accepts, in bytes; what is to be too large is a little larger.
 	MaxBodyBytes int
+
+	// Rewritten leaves out the faults that are gone where a cloud reads bodies as JSON and writes them anew on their
+	// way to the processor, and MaxMessageBytes those for which the queue's largest message, in bytes, is too small;
+	// 0 is large enough for all.
+	Rewritten       bool
+	MaxMessageBytes int
 }
 
 // Message is one message of a run. ClientID, EventType, EventID and CorrelationID are what the event was made with,
@@ -105,7 +111,7 @@ func New(o Options, now time.Time) (*Run, error) {
 		r.seed = *o.Seed ^ o.hash()
 		r.now = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(*o.Seed%365) * 24 * time.Hour)
 	}
-	r.faults = faultsFor(r.sources, o.clients())
+	r.faults = faultsFor(&o, r.sources)
 	r.plan()
 	return r, nil
 }
@@ -188,7 +194,7 @@ func (r *Run) badMessage(n int) Message {
 	case f.spoil != nil:
 		m.Body = f.spoil(m.Body)
 	case f.reason == event.EventTooLarge:
-		m.Body = d.padded(r.options.MaxBodyBytes + 1 + d.rng.IntN(1000))
+		m.Body = d.padded(r.options.MaxBodyBytes + 1 + d.rng.IntN(tooLargeBy))
 	}
 	return m
 }
@@ -231,6 +237,9 @@ func random64() uint64 {
 func (o Options) hash() uint64 {
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%d %q %q %g %g %d", o.Count, o.Clients, o.Types, o.Invalid, o.Duplicates, o.MaxBodyBytes)
+	if o.Rewritten || o.tooSmall() { // the same faults make the same run
+		_, _ = fmt.Fprintf(h, " %v %v", o.Rewritten, o.tooSmall())
+	}
 	if len(o.Own) > 0 || o.Skew > 0 {
 		_, _ = fmt.Fprintf(h, " %v %g", o.Own, o.Skew)
 	}
@@ -251,6 +260,9 @@ func (o Options) check() error {
 	}
 	if !(o.Skew >= 0 && o.Skew <= 10) {
 		add("skew: %v is not within 0 and 10", o.Skew)
+	}
+	if o.MaxMessageBytes < 0 {
+		add("maxMessageBytes: %d is below 0", o.MaxMessageBytes)
 	}
 	ids := o.clientIDs()
 	for _, id := range o.Clients {

@@ -62,7 +62,7 @@ func TestGoodEventsKeepTheRules(t *testing.T) {
 
 // TestEveryFaultIsWhatItClaims makes many bad events of every kind.
 func TestEveryFaultIsWhatItClaims(t *testing.T) {
-	kinds := len(faultsFor(new(Options).sources(), Clients()))
+	kinds := len(faultsFor(&Options{}, new(Options).sources()))
 	run := plan(t, Options{Count: 40 * kinds, Invalid: 0.5})
 	seen := map[string]int{}
 	for m := range run.All() {

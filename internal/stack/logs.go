@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,7 +37,8 @@ func (s *Stack) Tail(function string, since time.Time) *Tail {
 	return &Tail{stack: s, group: "/aws/lambda/" + function, from: since, seen: map[identity]bool{}}
 }
 
-// Next returns the lines that came since the last call. A line is returned once.
+// Next returns the lines that came since the last call, in the order of their times: not every cloud answers in that
+// order. A line is returned once.
 func (t *Tail) Next(ctx context.Context) (lines []Line, err error) {
 	from, latest := t.from, t.from
 	for more := true; more && err == nil; {
@@ -51,7 +53,13 @@ func (t *Tail) Next(ctx context.Context) (lines []Line, err error) {
 		from = last
 	}
 	t.forget(latest.Add(-overlap))
+	inOrder(lines)
 	return lines, err
+}
+
+// inOrder sorts lines by their times. Those of one millisecond stay in the order in which they came.
+func inOrder(lines []Line) {
+	slices.SortStableFunc(lines, func(a, b Line) int { return a.At.Compare(b.At) })
 }
 
 // read returns what is new from an instant on, when the last line there is was written, and whether there may be more

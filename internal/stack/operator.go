@@ -12,7 +12,15 @@ import (
 
 // Search shows the lines of a function's log between two instants, in the order of their times, that match a
 // pattern in CloudWatch's syntax. Local clouds do not know all of that syntax and show more lines rather than fewer.
+// What was found before an error is shown, too.
 func (s *Stack) Search(ctx context.Context, function, pattern string, from, to time.Time, show func(Line)) error {
+	var lines []Line // not every cloud answers in order, so nothing is shown before all is there
+	defer func() {
+		inOrder(lines)
+		for _, line := range lines {
+			show(line)
+		}
+	}()
 	group := "/aws/lambda/" + function
 	pages := cloudwatchlogs.NewFilterLogEventsPaginator(s.logs, &cloudwatchlogs.FilterLogEventsInput{
 		LogGroupName: &group, FilterPattern: &pattern,
@@ -24,7 +32,7 @@ func (s *Stack) Search(ctx context.Context, function, pattern string, from, to t
 			return fmt.Errorf("search %s: %w", group, err)
 		}
 		for _, e := range page.Events {
-			show(Line{At: time.UnixMilli(aws.ToInt64(e.Timestamp)), Text: aws.ToString(e.Message)})
+			lines = append(lines, Line{At: time.UnixMilli(aws.ToInt64(e.Timestamp)), Text: aws.ToString(e.Message)})
 		}
 	}
 	return nil

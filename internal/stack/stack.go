@@ -7,13 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -27,11 +23,13 @@ import (
 type Stack struct {
 	Config aws.Config
 
-	QueueURL, DLQURL          string
+	QueueURL, DLQURL          string // on a local cloud below its endpoint, whatever name it gives itself
 	EventsTable, ClientsTable string
-	HealthURL                 string // ends with a slash; on a local cloud it is one that resolves
 
 	Processor, Producer, Health string // the functions' names
+
+	healthURL string       // as the cloud names it
+	reachable *functionURL // once it was looked for
 
 	lambda *lambda.Client
 	logs   *cloudwatchlogs.Client
@@ -82,14 +80,29 @@ func Find(ctx context.Context, cfg aws.Config, name string) (*Stack, error) {
 	if err := s.fill(values); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	s.HealthURL = reachable(s.HealthURL, aws.ToString(cfg.BaseEndpoint))
+	s.QueueURL, s.DLQURL = below(s.endpoint(), s.QueueURL), below(s.endpoint(), s.DLQURL)
 	return s, nil
+}
+
+// endpoint is where a local cloud answers, without a slash at the end; "" is AWS.
+func (s *Stack) endpoint() string {
+	return strings.TrimSuffix(aws.ToString(s.Config.BaseEndpoint), "/")
+}
+
+// below is the URL of a queue on the endpoint. A local cloud may name one after the host and port that it has where
+// it runs, inside of a container say; all take the queue by its path.
+func below(endpoint, queueURL string) string {
+	u, err := url.Parse(queueURL)
+	if endpoint == "" || err != nil || u.Host == "" {
+		return queueURL
+	}
+	return endpoint + u.Path
 }
 
 func (s *Stack) fill(values map[string]string) error {
 	var missing []string
 	for name, to := range map[string]*string{
-		"output QueueUrl": &s.QueueURL, "output DlqUrl": &s.DLQURL, "output HealthUrl": &s.HealthURL,
+		"output QueueUrl": &s.QueueURL, "output DlqUrl": &s.DLQURL, "output HealthUrl": &s.healthURL,
 		"output EventsTable": &s.EventsTable, "output ClientsTable": &s.ClientsTable,
 		"ProcessorFunction": &s.Processor, "ProducerFunction": &s.Producer, "HealthFunction": &s.Health,
 	} {
@@ -101,40 +114,6 @@ func (s *Stack) fill(values map[string]string) error {
 		return fmt.Errorf("%w as a whole: it has no %s", ErrNotDeployed, strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-// reachable is a function URL that resolves. MiniStack puts AWS's own into the output, where nobody listens for
-// it, and serves it under a path of its endpoint.
-func reachable(functionURL, endpoint string) string {
-	u, err := url.Parse(functionURL)
-	if err != nil || endpoint == "" || !strings.HasSuffix(u.Hostname(), ".on.aws") {
-		return functionURL
-	}
-	id, _, _ := strings.Cut(u.Hostname(), ".")
-	return strings.TrimSuffix(endpoint, "/") + "/_aws/lambda-url/" + id + "/"
-}
-
-// Get asks the health function for a path without its leading slash, such as "health".
-func (s *Stack) Get(ctx context.Context, path string) (status int, body []byte, err error) {
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	if endpoint, err := url.Parse(aws.ToString(s.Config.BaseEndpoint)); err == nil && endpoint.Host != "" {
-		// LocalStack's function URLs are names below localhost, which not every machine resolves.
-		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, endpoint.Host)
-		}
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.HealthURL+path, http.NoBody)
-	if err != nil {
-		return 0, nil, err
-	}
-	answer, err := (&http.Client{Transport: transport, Timeout: 15 * time.Second}).Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end
-	body, err = io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	return answer.StatusCode, body, err
 }
 
 // Invoke calls a function once and reads its answer. An answer that is an error is one here.

@@ -16,29 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-func TestReachable(t *testing.T) {
-	for name, tt := range map[string]struct{ url, endpoint, want string }{
-		"MiniStack": {
-			url: "https://abc.lambda-url.us-east-1.on.aws/", endpoint: "http://127.0.0.1:4566",
-			want: "http://127.0.0.1:4566/_aws/lambda-url/abc/",
-		},
-		"LocalStack": {
-			url: "http://abc.lambda-url.us-east-1.localhost:4566/", endpoint: "http://127.0.0.1:4566",
-			want: "http://abc.lambda-url.us-east-1.localhost:4566/",
-		},
-		"AWS": {
-			url:  "https://abc.lambda-url.us-east-1.on.aws/",
-			want: "https://abc.lambda-url.us-east-1.on.aws/",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := reachable(tt.url, tt.endpoint); got != tt.want {
-				t.Errorf("reachable(%q, %q) = %q, want %q", tt.url, tt.endpoint, got, tt.want)
-			}
-		})
-	}
-}
-
 func TestOpenAsksForTheScript(t *testing.T) {
 	t.Setenv("STACK_NAME", "")
 	if _, err := Open(t.Context()); err == nil || !strings.Contains(err.Error(), "scripts/") {
@@ -145,6 +122,33 @@ func TestTailReturnsEachLineOnce(t *testing.T) {
 	}
 	if got := next(); got != "" {
 		t.Errorf("nothing new: Next = %q, want nothing", got)
+	}
+}
+
+// TestLinesComeInOrder has a log that answers in no order of times, as an older LocalStack does.
+func TestLinesComeInOrder(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	log := &fakeLog{}
+	for _, at := range []int64{3, 1, 4, 1, 5, 2} {
+		log.lines = append(log.lines, fakeLine{"a", now.UnixMilli() + at, fmt.Sprint(at)})
+	}
+	s, err := open(t, log.filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	keep := func(l Line) { texts = append(texts, l.Text) }
+	lines, err := s.Tail("event-processor", now).Next(t.Context())
+	for _, l := range lines {
+		keep(l)
+	}
+	if got, want := strings.Join(texts, ""), "12345"; err != nil || got != want { // what is the same line is shown once
+		t.Errorf("Next: %s, %v; want %s", got, err, want)
+	}
+	texts = nil
+	err = s.Search(t.Context(), "event-processor", "", now, now.Add(time.Minute), keep)
+	if got, want := strings.Join(texts, ""), "112345"; err != nil || got != want {
+		t.Errorf("Search: %s, %v; want %s", got, err, want)
 	}
 }
 
