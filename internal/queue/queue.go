@@ -18,6 +18,7 @@ type Queue struct {
 	api      *sqs.Client
 	url      string
 	inFlight int // calls side by side
+	limits   limits
 }
 
 // New opens the queue at a URL for up to inFlight calls side by side.

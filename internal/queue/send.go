@@ -38,134 +38,211 @@ type Message struct {
 	TraceHeader string
 }
 
-const (
-	// maxCallBytes is how much one call carries unless a single message is larger: bodies and attributes. AWS takes
-	// 1 MiB; older local clouds still have its former limit of 256 KiB, and ten usual events need 10 KiB.
-	maxCallBytes = 256 << 10
+// maxTries is how often an entry is sent that a successful call reports as failed. A call that fails as a whole was
+// tried three times by the SDK already.
+const maxTries = 5
 
-	// maxTries is how often an entry is sent that a successful call reports as failed. A call that fails as a whole
-	// was tried three times by the SDK already.
-	maxTries = 5
-)
-
-// SendAll sends messages in calls of up to ten, side by side. errs[i] says why message i was not sent; nil is sent.
-// A message whose answer got lost on the way is sent again and may so arrive twice, as any message of SQS may.
+// SendAll sends messages in calls of up to ten, side by side. errs[i] says why message i was not sent; nil is sent,
+// and a *TooLargeError is a message that the queue never takes. A queue that refuses groups gets the messages
+// without. A message whose answer got lost on the way is sent again and may so arrive twice, as any message of SQS
+// may.
 func (q *Queue) SendAll(ctx context.Context, messages []Message) (errs []error) {
-	errs = make([]error, len(messages))
+	s := &sending{queue: q, messages: messages, sizes: make([]int, len(messages)), errs: make([]error, len(messages))}
+	if len(messages) == 0 {
+		return s.errs
+	}
+	limit := q.limitOfMessage(ctx)
+	var fit []int
+	for i := range messages {
+		s.sizes[i] = messages[i].size()
+		if limit > 0 && s.sizes[i] > limit {
+			s.errs[i] = &TooLargeError{Bytes: s.sizes[i], Limit: limit}
+			continue
+		}
+		fit = append(fit, i)
+	}
 	var group sync.WaitGroup
 	slots := make(chan struct{}, q.inFlight)
-	for _, part := range split(messages) {
+	for _, part := range split(fit, s.sizes, q.limits.ofCall()) {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			q.sendPart(ctx, messages[part.from:part.to], errs[part.from:part.to])
+			s.send(ctx, part)
 		})
 	}
 	group.Wait()
-	return errs
+	return s.errs
 }
 
-// span is a part of a slice.
-type span struct{ from, to int }
-
-// split cuts messages into what one call carries.
-func split(messages []Message) []span {
-	var parts []span
+// split cuts messages into what one call carries. One that is larger makes a call alone.
+func split(pending, sizes []int, limit int) (calls [][]int) {
 	from, bytes := 0, 0
-	for i, m := range messages {
-		size := m.size()
-		if i > from && (i-from == MaxEntries || bytes+size > maxCallBytes) {
-			parts = append(parts, span{from, i})
-			from, bytes = i, 0
+	for at, i := range pending {
+		if at > from && (at-from == MaxEntries || bytes+sizes[i] > limit) {
+			calls = append(calls, pending[from:at])
+			from, bytes = at, 0
 		}
-		bytes += size
+		bytes += sizes[i]
 	}
-	if from < len(messages) {
-		parts = append(parts, span{from, len(messages)})
+	if from < len(pending) {
+		calls = append(calls, pending[from:])
 	}
-	return parts
+	return calls
 }
 
-// size is what SQS counts: the body, and names, types and values of the attributes.
+// size is what SQS counts: the body, and names, types and values of the attributes, as they travel.
 func (m *Message) size() int {
-	size := len(m.Body)
-	for name, value := range m.Attributes {
-		size += len(name) + len("String") + len(value)
-	}
-	for name, value := range m.Typed {
-		size += len(name) + len(value.Type) + len(value.Text) + len(value.Binary)
+	size := travels(m.Body)
+	for name, value := range m.attributes() {
+		size += travels(name) + travels(aws.ToString(value.DataType)) + travels(aws.ToString(value.StringValue)) + len(value.BinaryValue)
 	}
 	return size
 }
 
-// sendPart sends up to ten messages, and the failed ones of them again.
-func (q *Queue) sendPart(ctx context.Context, messages []Message, errs []error) {
-	pending := make([]int, len(messages))
-	for i := range pending {
-		pending[i], errs[i] = i, errNoAnswer // nil would say that it was sent
+// travels is how many bytes a string has on the way, where each byte that is not Unicode is replaced by U+FFFD.
+func travels(s string) int {
+	if utf8.ValidString(s) {
+		return len(s)
+	}
+	return len(string([]rune(s)))
+}
+
+// sending is a SendAll under way. Messages are meant by their index.
+type sending struct {
+	queue    *Queue
+	messages []Message
+	sizes    []int // bytes
+	errs     []error
+}
+
+// send sends up to ten messages, and the failed ones of them again. What the queue does not take in one call goes in
+// several.
+func (s *sending) send(ctx context.Context, pending []int) {
+	bytes, limit := 0, s.queue.limits.ofCall()
+	for _, i := range pending {
+		bytes += s.sizes[i]
+	}
+	if bytes > limit && len(pending) > 1 { // the limit was lowered meanwhile
+		s.sendEach(ctx, split(pending, s.sizes, limit))
+		return
+	}
+	for _, i := range pending {
+		s.errs[i] = errNoAnswer // nil would say that it was sent
 	}
 	defer func() {
 		if r := recover(); r != nil {
 			for _, i := range pending {
-				errs[i] = fmt.Errorf("send messages: %w", event.Panicked(r))
+				s.errs[i] = fmt.Errorf("send messages: %w", event.Panicked(r))
 			}
 		}
 	}()
+	call := s.batch
+	if bytes > limit {
+		call = s.single
+	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = 100 * time.Millisecond
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		var err error
-		pending, err = q.sendOnce(ctx, messages, pending, errs)
+		pending, err = s.sendOnce(ctx, call, pending)
 		return struct{}{}, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(maxTries))
-	if err == nil || len(pending) != len(messages) || len(messages) == 1 || !refusesContents(err) {
-		return
-	}
-	for i := range messages { // SQS refuses ten for the sake of one: let the others through
-		pending = []int{i}
-		_, _ = q.sendOnce(ctx, messages, pending, errs)
+	switch {
+	case bytes <= limit && isTooLong(err):
+		s.queue.limits.lower(bytes, err)
+		s.send(ctx, pending)
+	case len(pending) > 1 && refusesContents(err): // SQS refuses ten for the sake of one: let the others through
+		s.sendEach(ctx, slices.Collect(slices.Chunk(pending, 1)))
 	}
 }
 
-// sendOnce sends the pending messages in one call and notes in errs what came of them. It returns those that are
-// still to be sent; the error is permanent where sending them again is of no use.
-func (q *Queue) sendOnce(ctx context.Context, messages []Message, pending []int, errs []error) ([]int, error) {
+func (s *sending) sendEach(ctx context.Context, calls [][]int) {
+	for _, pending := range calls {
+		s.send(ctx, pending)
+	}
+}
+
+// call sends messages, with their groups or without. It notes in errs what came of them and returns those that are
+// still to be sent. The error is permanent where sending them again as they are is of no use.
+type call func(ctx context.Context, pending []int, groups bool) (again []int, err error)
+
+// sendOnce makes a call, and where the queue refuses groups at once another one without.
+func (s *sending) sendOnce(ctx context.Context, send call, pending []int) (again []int, err error) {
+	groups := s.queue.limits.groups()
+	again, err = send(ctx, pending, groups)
+	if groups && slices.ContainsFunc(again, s.refusesGroup) {
+		s.queue.limits.dropGroups(ctx)
+		return send(ctx, again, false)
+	}
+	return again, err
+}
+
+func (s *sending) refusesGroup(i int) bool {
+	return isGroupID(s.messages[i].GroupID) && refusesGroup(s.errs[i])
+}
+
+// batch is the usual call.
+func (s *sending) batch(ctx context.Context, pending []int, groups bool) (again []int, err error) {
 	entries := make([]types.SendMessageBatchRequestEntry, len(pending))
 	for n, i := range pending {
-		entries[n] = messages[i].entry(strconv.Itoa(i))
+		entries[n] = s.messages[i].entry(strconv.Itoa(i), groups)
 	}
-	out, err := q.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+	out, err := s.queue.api.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &s.queue.url, Entries: entries})
 	if err != nil {
-		err = fmt.Errorf("send messages: %w", err)
-		for _, i := range pending {
-			errs[i] = err
-		}
-		return pending, backoff.Permanent(err)
+		return pending, s.refused(pending, err)
 	}
-	again := failedEntries(out, pending, errs)
+	again = s.readEntries(out, pending, groups)
 	if len(again) > 0 {
-		return again, errs[again[0]]
+		return again, s.errs[again[0]]
 	}
 	return nil, nil
 }
 
+// single is for a message that is larger than a batch may be. LocalStack 3.1 has such: it holds messages to what
+// the queue states, and batches to 256 KiB.
+func (s *sending) single(ctx context.Context, pending []int, groups bool) (again []int, err error) {
+	i := pending[0]
+	entry := s.messages[i].entry("", groups)
+	_, err = s.queue.api.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &s.queue.url, MessageBody: entry.MessageBody, MessageAttributes: entry.MessageAttributes,
+		MessageGroupId: entry.MessageGroupId, MessageSystemAttributes: entry.MessageSystemAttributes,
+	})
+	if err != nil {
+		return pending, s.refused(pending, err)
+	}
+	s.errs[i] = nil
+	return nil, nil
+}
+
+// refused notes that a call was refused as a whole.
+func (s *sending) refused(pending []int, err error) error {
+	err = fmt.Errorf("send messages: %w", err)
+	for _, i := range pending {
+		s.errs[i] = err
+	}
+	if len(pending) == 1 {
+		if large := tooLarge(s.sizes[pending[0]], err); large != nil {
+			s.errs[pending[0]] = large
+		}
+	}
+	return backoff.Permanent(err)
+}
+
 var errNoAnswer = errors.New("send message: SQS did not say what came of it")
 
-// failedEntries reads what came of each entry of a call and returns those that are to be sent again.
-func failedEntries(out *sqs.SendMessageBatchOutput, pending []int, errs []error) (again []int) {
+// readEntries reads what came of each entry of a call and returns those that are to be sent again.
+func (s *sending) readEntries(out *sqs.SendMessageBatchOutput, pending []int, groups bool) (again []int) {
 	for _, i := range pending {
-		errs[i] = errNoAnswer
+		s.errs[i] = errNoAnswer
 	}
 	again = slices.Clone(pending)
-	settle := func(id *string, err error) {
+	settle := func(id *string, refused *refusal) {
 		i, atoi := strconv.Atoi(aws.ToString(id))
 		at := slices.Index(again, i)
 		if atoi != nil || at < 0 {
 			return
 		}
-		errs[i] = err
-		var refused *refusal
-		if err == nil || errors.As(err, &refused) && refused.forGood {
+		if s.note(i, refused, groups) {
 			again = slices.Delete(again, at, at+1)
 		}
 	}
@@ -178,6 +255,20 @@ func failedEntries(out *sqs.SendMessageBatchOutput, pending []int, errs []error)
 	return again
 }
 
+// note notes an answer about message i, nil where it was taken, and reports whether that is the last word.
+func (s *sending) note(i int, refused *refusal, groups bool) (last bool) {
+	if refused == nil {
+		s.errs[i] = nil
+		return true
+	}
+	if large := tooLarge(s.sizes[i], refused); large != nil {
+		s.errs[i] = large
+		return true
+	}
+	s.errs[i] = refused
+	return refused.forGood && !(groups && s.refusesGroup(i))
+}
+
 // refusal is what SQS says of an entry that it did not take.
 type refusal struct {
 	code, message string
@@ -188,21 +279,13 @@ func (r *refusal) Error() string { return "send message: " + r.code + ": " + r.m
 
 // refusesContents reports whether SQS did not take a call because of what one of its entries says.
 func refusesContents(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	for _, code := range []string{"InvalidMessageContents", "InvalidParameterValue", "BatchRequestTooLong"} {
-		if strings.HasSuffix(api.ErrorCode(), code) { // some answer with a prefix
-			return true
-		}
-	}
-	return false
+	var call smithy.APIError
+	return errors.As(err, &call) && (isCode(call.ErrorCode(), "InvalidMessageContents") || isCode(call.ErrorCode(), "InvalidParameterValue"))
 }
 
-func (m *Message) entry(id string) types.SendMessageBatchRequestEntry {
+func (m *Message) entry(id string, groups bool) types.SendMessageBatchRequestEntry {
 	entry := types.SendMessageBatchRequestEntry{Id: &id, MessageBody: &m.Body, MessageAttributes: m.attributes()}
-	if isGroupID(m.GroupID) {
+	if groups && isGroupID(m.GroupID) {
 		entry.MessageGroupId = &m.GroupID
 	}
 	if m.TraceHeader != "" {

@@ -211,33 +211,46 @@ func TestSendAllOfNothing(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	sized := func(sizes ...int) []Message {
-		messages := make([]Message, len(sizes))
-		for i, size := range sizes {
-			messages[i].Body = strings.Repeat("x", size)
-		}
-		return messages
-	}
-	half := maxCallBytes / 2
 	for name, tt := range map[string]struct {
-		messages []Message
-		want     []span
+		pending, sizes []int
+		want           [][]int
 	}{
-		"nothing":                  {nil, nil},
-		"one":                      {sized(1), []span{{0, 1}}},
-		"ten":                      {sized(1, 1, 1, 1, 1, 1, 1, 1, 1, 1), []span{{0, 10}}},
-		"eleven":                   {sized(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), []span{{0, 10}, {10, 11}}},
-		"exactly full":             {sized(half, half, 1), []span{{0, 2}, {2, 3}}},
-		"a byte too much":          {sized(half, half+1), []span{{0, 1}, {1, 2}}},
-		"one that is alone enough": {sized(1, 2*maxCallBytes, 1), []span{{0, 1}, {1, 2}, {2, 3}}},
-		"attributes count": {
-			[]Message{{Body: strings.Repeat("x", maxCallBytes-14)}, {Body: "x", Attributes: map[string]string{"Name": "four"}}},
-			[]span{{0, 1}, {1, 2}},
-		},
+		"nothing":                  {nil, nil, nil},
+		"one":                      {[]int{0}, []int{1}, [][]int{{0}}},
+		"ten":                      {[]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, make([]int, 10), [][]int{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}},
+		"eleven":                   {[]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, make([]int, 11), [][]int{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {10}}},
+		"exactly full":             {[]int{0, 1, 2}, []int{50, 50, 1}, [][]int{{0, 1}, {2}}},
+		"a byte too much":          {[]int{0, 1}, []int{50, 51}, [][]int{{0}, {1}}},
+		"one that is alone enough": {[]int{0, 1, 2}, []int{1, 200, 1}, [][]int{{0}, {1}, {2}}},
+		"some of them":             {[]int{0, 2, 3}, []int{50, 1000, 50, 50}, [][]int{{0, 2}, {3}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, split(tt.messages), cmp.AllowUnexported(span{})); diff != "" {
+			if diff := cmp.Diff(tt.want, split(tt.pending, tt.sizes, 100)); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSizeIsWhatSQSCounts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		message Message
+		want    int
+	}{
+		"a body": {Message{Body: "ä"}, 2},
+		"names, types and values count": {
+			Message{Body: "12", Attributes: map[string]string{"Name": "four"}, Typed: map[string]Attribute{
+				"N": {Type: "Number.int", Text: "7"}, "B": {Type: "Binary", Binary: []byte{1, 2, 3}},
+			}}, 2 + 14 + 12 + 10,
+		},
+		"what stays behind does not":      {Message{Body: "1", Attributes: map[string]string{"EventType": "", "ClientId": "bell\a"}}, 1},
+		"an attribute counts once":        {Message{Body: "1", Attributes: map[string]string{"A": "x"}, Typed: map[string]Attribute{"A": {Type: "String", Text: "yy"}}}, 10},
+		"neither do the group, the trace": {Message{Body: "1", GroupID: "client-001", TraceHeader: "Root=1-5759e988-bd862e3fe1be46a994272793"}, 1},
+		"what is not Unicode is replaced": {Message{Body: "a\xff\xfeb"}, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tt.message.size(); got != tt.want {
+				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
 	}

@@ -57,6 +57,7 @@ type Call struct {
 	N      int    // counted from 1
 	Action string // such as SendMessageBatch
 	Queue  string // its name
+	Bytes  int    // of the messages that it sends, as SQS counts
 }
 
 // Server is an SQS with the queues event-queue and event-dlq.
@@ -66,6 +67,12 @@ type Server struct {
 
 	// After, where it is not nil, is called after each call that had its effect, for one call at a time.
 	After func(Call)
+
+	// What some clouds cannot do. Nothing of it is to change while calls are served.
+	NoGroups     bool // MessageGroupId is refused, as by LocalStack 3.1
+	AllOrNothing bool // an entry that is refused takes the whole call along, where it otherwise fails inside an answer of 200
+	MaxMessage   int  // bytes of a message, stated as MaximumMessageSize; 0 is any, and nothing is stated
+	MaxCall      int  // bytes of a batch call, beyond which all of it is refused; 0 is any. LocalStack 3.1 states more
 
 	after  sync.Mutex
 	web    *httptest.Server
@@ -173,6 +180,7 @@ type request struct {
 	MaxNumber         int    `json:"MaxNumberOfMessages"`
 	VisibilityTimeout int
 	Entries           []entry
+	entry             // of a call that is not a batch
 }
 
 type entry struct {
@@ -185,6 +193,21 @@ type entry struct {
 	VisibilityTimeout int
 }
 
+// bytes is what SQS counts of a message.
+func (e *entry) bytes() int {
+	n := len(e.MessageBody)
+	for name, value := range e.MessageAttributes {
+		n += len(name) + len(value.DataType) + len(aws.ToString(value.StringValue)) + len(value.BinaryValue)
+	}
+	return n
+}
+
+// refusal is an answer that a call or an entry has no effect. Without a code it is none.
+type refusal struct {
+	Code    string `json:"__type"`
+	Message string `json:"message"`
+}
+
 // ServeHTTP serves a call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in request
@@ -193,7 +216,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if action == "SendMessage" {
+		in.Entries = []entry{in.entry}
+	}
 	call := Call{Action: action, Queue: in.QueueURL[strings.LastIndex(in.QueueURL, "/")+1:]}
+	for i := range in.Entries {
+		call.Bytes += in.Entries[i].bytes()
+	}
 	fate, out := s.serve(&call, &in)
 	if s.After != nil && fate != Lost {
 		s.after.Lock()
@@ -207,6 +236,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	s.mu.Unlock()
+	if _, refused := out.(refusal); refused {
+		w.WriteHeader(http.StatusBadRequest)
+	}
 	_ = json.NewEncoder(w).Encode(out)
 }
 
@@ -226,12 +258,52 @@ func (s *Server) serve(call *Call, in *request) (fate Fate, out any) {
 		return fate, s.receive(call.Queue, in)
 	case "GetQueueAttributes":
 		visible, hidden := s.count(call.Queue)
-		return fate, map[string]any{"Attributes": map[string]string{
+		attributes := map[string]string{
 			"ApproximateNumberOfMessages": strconv.Itoa(visible), "ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden),
 			"ApproximateNumberOfMessagesDelayed": "0", "QueueArn": "arn:aws:sqs:us-east-1:000000000000:" + call.Queue,
-		}}
+		}
+		if s.MaxMessage > 0 {
+			attributes["MaximumMessageSize"] = strconv.Itoa(s.MaxMessage)
+		}
+		return fate, map[string]any{"Attributes": attributes}
 	default:
+		if refused := s.refuse(call, in.Entries); refused.Code != "" {
+			return fate, refused
+		}
+		if call.Action == "SendMessage" {
+			_, answer := s.one(call, &in.Entries[0])
+			return fate, answer
+		}
 		return fate, s.batch(call, in.Entries, fate == Partly)
+	}
+}
+
+// refuse says why a call is refused as a whole.
+func (s *Server) refuse(call *Call, entries []entry) (refused refusal) {
+	if call.Action == "SendMessageBatch" && s.MaxCall > 0 && call.Bytes > s.MaxCall {
+		return refusal{"com.amazonaws.sqs#BatchRequestTooLong", fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", s.MaxCall, call.Bytes)}
+	}
+	if call.Action == "SendMessage" || s.AllOrNothing {
+		for i := range entries {
+			if refused = s.refuseMessage(&entries[i]); refused.Code != "" {
+				refused.Code = "com.amazonaws.sqs#" + refused.Code
+				break
+			}
+		}
+	}
+	return refused
+}
+
+// refuseMessage says why a message is refused. The words are LocalStack's and AWS's.
+func (s *Server) refuseMessage(e *entry) refusal {
+	switch {
+	case s.MaxMessage > 0 && e.bytes() > s.MaxMessage:
+		return refusal{"InvalidParameterValueException", fmt.Sprintf("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", s.MaxMessage)}
+	case s.NoGroups && e.MessageGroupID != "":
+		return refusal{"InvalidParameterValueException", fmt.Sprintf("Value %s for parameter MessageGroupId is invalid. "+
+			"Reason: The request includes a parameter that is not valid for this queue type.", e.MessageGroupID)}
+	default:
+		return refusal{}
 	}
 }
 
@@ -263,12 +335,12 @@ func sum(body string) string {
 func (s *Server) batch(call *Call, entries []entry, firstFails bool) any {
 	successful, failed := []any{}, []any{}
 	for i, e := range entries {
-		code, answer := "InternalError", map[string]any(nil)
+		refused, answer := refusal{"InternalError", "no"}, map[string]any(nil)
 		if i > 0 || !firstFails {
-			code, answer = s.one(call, &e)
+			refused, answer = s.one(call, &e)
 		}
-		if code != "" {
-			failed = append(failed, map[string]any{"Id": e.ID, "Code": code, "Message": "no", "SenderFault": code != "InternalError"})
+		if refused.Code != "" {
+			failed = append(failed, map[string]any{"Id": e.ID, "Code": refused.Code, "Message": refused.Message, "SenderFault": refused.Code != "InternalError"})
 			continue
 		}
 		successful = append(successful, answer)
@@ -276,10 +348,13 @@ func (s *Server) batch(call *Call, entries []entry, firstFails bool) any {
 	return map[string]any{"Successful": successful, "Failed": failed}
 }
 
-// one serves an entry; code says why it fails.
-func (s *Server) one(call *Call, e *entry) (code string, answer map[string]any) {
+// one serves an entry, or says why it fails.
+func (s *Server) one(call *Call, e *entry) (refused refusal, answer map[string]any) {
 	answer = map[string]any{"Id": e.ID}
-	if call.Action == "SendMessageBatch" {
+	if strings.HasPrefix(call.Action, "SendMessage") {
+		if refused = s.refuseMessage(e); refused.Code != "" {
+			return refused, nil
+		}
 		system := map[string]string{}
 		if e.MessageGroupID != "" {
 			system["MessageGroupId"] = e.MessageGroupID
@@ -289,7 +364,7 @@ func (s *Server) one(call *Call, e *entry) (code string, answer map[string]any) 
 		}
 		answer["MessageId"] = s.put(call.Queue, Message{Body: e.MessageBody, Attributes: e.MessageAttributes, System: system})
 		answer["MD5OfMessageBody"] = sum(e.MessageBody)
-		return "", answer
+		return refusal{}, answer
 	}
 	at := slices.IndexFunc(s.queues[call.Queue], func(m *Message) bool { return m.receipt == e.ReceiptHandle })
 	switch {
@@ -298,13 +373,13 @@ func (s *Server) one(call *Call, e *entry) (code string, answer map[string]any) 
 			s.queues[call.Queue] = slices.Delete(s.queues[call.Queue], at, at+1)
 		}
 	case call.Action != "ChangeMessageVisibilityBatch":
-		return "InvalidAction", nil
+		return refusal{"InvalidAction", "no"}, nil
 	case at < 0:
-		return "ReceiptHandleIsInvalid", nil
+		return refusal{"ReceiptHandleIsInvalid", "no"}, nil
 	case !s.queues[call.Queue][at].visible.After(s.now()):
-		return "MessageNotInflight", nil
+		return refusal{"MessageNotInflight", "no"}, nil
 	default:
 		s.queues[call.Queue][at].visible = s.now().Add(time.Duration(e.VisibilityTimeout) * time.Second)
 	}
-	return "", answer
+	return refusal{}, answer
 }
