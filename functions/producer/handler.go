@@ -18,7 +18,8 @@ import (
 	"event-processor/internal/trace"
 )
 
-// sender puts messages on the queue. errs[i] says why message i was not sent; nil is sent.
+// sender puts messages on the queue. errs[i] says why message i was not sent; nil is sent, and a *queue.TooLargeError
+// that the queue never takes it.
 type sender interface {
 	SendAll(ctx context.Context, messages []queue.Message) (errs []error)
 }
@@ -39,13 +40,15 @@ type handler struct {
 	clientsCreated bool // once per environment; Lambda invokes one at a time
 }
 
-// response says what became of a request. Sent and Failed count messages: an event that is sent twice counts twice.
+// response says what became of a request. Sent, Failed and TooLarge count messages, and together all of them: an event
+// that is sent twice counts twice.
 type response struct {
 	Sent     int            `json:"sent"`
-	Failed   int            `json:"failed"`
+	Failed   int            `json:"failed"`             // not sent, but may be another time
+	TooLarge int            `json:"tooLarge,omitempty"` // not sent, and never will be: the queue takes no message of that size
 	ByClient map[string]int `json:"byClient"`           // messages sent
 	EventIDs []string       `json:"eventIds"`           // of what was sent, each once; bad events included
-	Expected *expected      `json:"expected,omitempty"` // not where events are the caller's or one failed
+	Expected *expected      `json:"expected,omitempty"` // not where nobody can know: see account.unknown
 	Error    string         `json:"error,omitempty"`    // why the first one failed
 }
 
@@ -85,7 +88,7 @@ func (h *handler) Handle(ctx context.Context, body json.RawMessage) (response, e
 	a := h.send(sending, messages, perSecond)
 	done(nil)
 	took := time.Since(started)
-	slog.InfoContext(ctx, "run sent", "sent", a.Sent, "failed", a.Failed, "duration_ms", took.Milliseconds(),
+	slog.InfoContext(ctx, "run sent", "sent", a.Sent, "failed", a.Failed, "too_large", a.TooLarge, "duration_ms", took.Milliseconds(),
 		"events_per_second", math.Round(float64(a.Sent)/max(took.Seconds(), 1e-3)))
 	return a.response, nil
 }
@@ -140,8 +143,8 @@ func burst(perSecond float64) float64 {
 	return math.Min(math.Max(math.Ceil(perSecond/10), 1), chunk)
 }
 
-// send sends until all are sent, the time is up, or a whole chunk fails: then the queue is away, and the rest would
-// fare no better.
+// send sends until all are sent, the time is up, or a chunk fails and nothing of it is sent: then the queue is away, and
+// the rest would fare no better.
 func (h *handler) send(ctx context.Context, messages source, perSecond float64) *account {
 	size, limit := chunk, rate.Inf
 	if perSecond > 0 {
@@ -158,9 +161,9 @@ func (h *handler) send(ctx context.Context, messages source, perSecond float64) 
 		for i := range part {
 			part[i] = messages.message(from + i)
 		}
-		sent := a.Sent
+		sent, failed := a.Sent, a.Failed
 		a.book(ctx, part, h.queue.SendAll(ctx, h.wrap(part, h.tracer.Header(ctx))))
-		if a.Sent == sent {
+		if a.Sent == sent && a.Failed > failed {
 			a.giveUp(messages.len-from-len(part), nil)
 			break
 		}
@@ -191,7 +194,7 @@ type account struct {
 	response
 	expected expected
 	listed   map[string]bool // the ids in EventIDs
-	own      bool            // some events are the caller's: nobody knows what to expect of them
+	unknown  bool            // nobody knows what to expect: an event is the caller's, one failed, or a good one was too large
 }
 
 func newAccount() *account {
@@ -207,6 +210,15 @@ func (a *account) book(ctx context.Context, part []generate.Message, errs []erro
 	for i, m := range part {
 		id := clip(m.EventID)
 		line := []any{"client_id", clip(m.ClientID), "event_id", id, "event_type", clip(m.EventType), "correlation_id", clip(m.CorrelationID)}
+		var large *queue.TooLargeError
+		if errors.As(errs[i], &large) {
+			a.TooLarge++
+			if m.Want != event.Rejected { // others were made to match it
+				a.unknown = true
+			}
+			slog.ErrorContext(ctx, "❌ Event too large for the queue "+id, append(line, "bytes", large.Bytes, "limit_bytes", large.Limit)...)
+			continue
+		}
 		if errs[i] != nil {
 			a.giveUp(1, errs[i])
 			slog.ErrorContext(ctx, "❌ Event not sent "+id, append(line, "error", errs[i])...)
@@ -241,20 +253,21 @@ func (a *account) expect(m generate.Message) {
 	case event.Rejected:
 		a.expected.Rejected[m.Reason]++
 	default:
-		a.own = true
+		a.unknown = true
 	}
 }
 
 // giveUp counts n messages as failed. The first error given stands for all.
 func (a *account) giveUp(n int, err error) {
 	a.Failed += n
+	a.unknown = a.unknown || n > 0
 	if a.Error == "" && err != nil {
 		a.Error = err.Error()
 	}
 }
 
 func (a *account) close() *account {
-	if a.Failed == 0 && !a.own {
+	if !a.unknown {
 		a.Expected = &a.expected
 	}
 	return a

@@ -194,6 +194,75 @@ func TestCountsWhatFails(t *testing.T) {
 	}
 }
 
+// small is a queue that takes no more than so many bytes of a body.
+func small(limit int) *memoryQueue {
+	return &memoryQueue{refuse: func(m queue.Message) error {
+		if len(m.Body) > limit {
+			return &queue.TooLargeError{Bytes: len(m.Body), Limit: limit}
+		}
+		return nil
+	}}
+}
+
+func TestWhatIsTooLargeForTheQueueIsNamedAsSuch(t *testing.T) {
+	const limit = 4096 // as much as a body may have: only what is to be too large is
+	for name, request := range map[string]string{
+		"at once":       `{"count":500,"invalid":0.5,"duplicates":0.1,"seed":7}`,
+		"one at a time": `{"count":500,"invalid":0.5,"duplicates":0.1,"seed":7,"rate":10}`, // a call of its own fails nothing else
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				whole := handle(t, newHandler(&memoryQueue{}), request)
+				want := *whole.Expected
+				large := want.Rejected[event.EventTooLarge]
+				if large < 2 {
+					t.Fatalf("the run has %d events that are too large", large)
+				}
+				q := small(limit)
+				answer := handle(t, newHandler(q), request)
+				if answer.TooLarge != large || answer.Failed != 0 || answer.Error != "" ||
+					answer.Sent != whole.Sent-large || answer.Sent != len(q.sent) {
+					t.Errorf("got %d sent, %d failed (%s), %d too large of %d; %d arrived",
+						answer.Sent, answer.Failed, answer.Error, answer.TooLarge, large, len(q.sent))
+				}
+				delete(want.Rejected, event.EventTooLarge)
+				if diff := cmp.Diff(&want, answer.Expected); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestExpectsNothingWhereAGoodEventIsTooLarge(t *testing.T) {
+	answer := handle(t, newHandler(small(300)), `{"count":100,"seed":1}`)
+	if answer.TooLarge == 0 || answer.Failed != 0 || answer.Sent+answer.TooLarge != 100 || answer.Expected != nil {
+		t.Errorf("got %d sent, %d failed, %d too large, expected %v", answer.Sent, answer.Failed, answer.TooLarge, answer.Expected)
+	}
+}
+
+func TestAnswersWhatIsTooLarge(t *testing.T) {
+	out := logged(t)
+	answer := handle(t, newHandler(small(20)), `{"events":[{"eventId":"e-1","payload":{"secret":"4711"}},{"eventId":"e-2"}]}`)
+	text, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"sent":1,"failed":0,"tooLarge":1,"byClient":{"":1},"eventIds":["e-2"]}`
+	if got := string(text); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	line, _, _ := strings.Cut(out.String(), "\n")
+	for _, want := range []string{`"level":"ERROR"`, `"msg":"❌ Event too large for the queue e-1"`, `"bytes":45`, `"limit_bytes":20`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("got %s, want something with %s", line, want)
+		}
+	}
+	if strings.Contains(out.String(), "4711") || strings.Contains(out.String(), "not sent") {
+		t.Errorf("got %s", out.String())
+	}
+}
+
 func TestStopsWhereTheQueueIsAway(t *testing.T) {
 	tries := 0
 	q := &memoryQueue{refuse: func(queue.Message) error { tries++; return errors.New("away") }}
@@ -305,12 +374,17 @@ func TestCreatesSampleClientsOncePerEnvironment(t *testing.T) {
 	}
 }
 
-func TestLogsALinePerEventWithoutThePayload(t *testing.T) {
+// logged is what is logged during a test.
+func logged(t *testing.T) *bytes.Buffer {
 	var out bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&out, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })
+	return &out
+}
 
+func TestLogsALinePerEventWithoutThePayload(t *testing.T) {
+	out := logged(t)
 	answer := handle(t, newHandler(&memoryQueue{}), `{"events":[{"eventId":"e-1","payload":{"secret":"4711"}},{"eventId":"e-2"}]}`)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != answer.Sent+1 {

@@ -177,6 +177,42 @@ func TestSendAllLetsOthersThroughWhereOneIsRefused(t *testing.T) {
 	}
 }
 
+func TestSendAllMakesCallsShorterUntilTheyAreTaken(t *testing.T) {
+	refused := 0
+	s := &server{refuse: func(entries []entry) string {
+		if len(entries) <= 3 {
+			return ""
+		}
+		refused++
+		return "BatchRequestTooLong" // without a word about the limit
+	}}
+	q := start(t, s)
+	for range 2 {
+		for i, err := range q.SendAll(t.Context(), numbered(40)) {
+			if err != nil {
+				t.Errorf("message %d: %v", i, err)
+			}
+		}
+	}
+	for body, n := range s.seen {
+		if n != 2 {
+			t.Errorf("%s arrived %d times in two rounds", body, n)
+		}
+	}
+	if len(s.taken) != 40 || refused > 8 { // 4 side by side, halved twice
+		t.Errorf("%d messages arrived, %d calls were refused", len(s.taken), refused)
+	}
+}
+
+func TestSendAllEndsWhereEveryCallIsTooLong(t *testing.T) {
+	s := &server{refuse: func([]entry) string { return "BatchRequestTooLong" }}
+	for i, err := range start(t, s).SendAll(t.Context(), append(numbered(10), Message{})) {
+		if err == nil {
+			t.Errorf("message %d: got no error", i)
+		}
+	}
+}
+
 func TestSendAllGivesUpOnACallThatIsRefusedAsAWhole(t *testing.T) {
 	s := &server{refuse: func([]entry) string { return "AccessDenied" }}
 	for i, err := range start(t, s).SendAll(t.Context(), numbered(20)) {

@@ -13,6 +13,8 @@ import (
 	"event-processor/internal/account"
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
+	"event-processor/internal/queue"
+	"event-processor/internal/queuetest"
 	"event-processor/internal/report"
 	"event-processor/internal/stack"
 )
@@ -158,6 +160,39 @@ func TestReadBatch(t *testing.T) {
 		if got, ok := readBatch(line); ok {
 			t.Errorf("%q: got %v", line, got)
 		}
+	}
+}
+
+// TestWhatIsTooLargeForTheQueueIsNotExpected, and one at a time does not end the run.
+func TestWhatIsTooLargeForTheQueueIsNotExpected(t *testing.T) {
+	sqs := queuetest.New()
+	defer sqs.Close()
+	sqs.MaxMessage = 4096
+	run, err := generate.New(generate.Options{Count: 100, Invalid: 0.3, Seed: ptr(uint64(1)), MaxBodyBytes: 4096}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &trial{stack: &stack.Stack{}, plan: plan{Rate: 1}, run: run, queue: queue.New(sqs.Config(), sqs.URL("event-queue"), 1), found: newEvidence()}
+	large := 0
+	for m := range run.All() {
+		if m.Reason == event.EventTooLarge {
+			large++
+		}
+		if !tr.put(t.Context(), []generate.Message{m}) {
+			t.Fatalf("%s ends the run", m.EventID)
+		}
+	}
+	arrived := len(sqs.Messages("event-queue"))
+	if large == 0 || tr.tooLarge != large || tr.notSent != 0 || tr.count() != arrived || arrived != run.Len()-large || tr.requests != arrived {
+		t.Errorf("got %d too large, want %d; %d not sent, %d sent, %d arrived of %d, %d requests",
+			tr.tooLarge, large, tr.notSent, tr.count(), arrived, run.Len(), tr.requests)
+	}
+	if r := tr.result(); r.TooLarge != large || r.NotSent != 0 {
+		t.Errorf("the result says %d too large, %d not sent", r.TooLarge, r.NotSent)
+	}
+	sqs.Fate = func(queuetest.Call) queuetest.Fate { return queuetest.Lost }
+	if tr.put(t.Context(), []generate.Message{run.Message(0)}) {
+		t.Error("a queue that is away does not end the run")
 	}
 }
 

@@ -43,6 +43,9 @@ func (r *result) page() *report.Report {
 	if r.NotSent > 0 {
 		p.Detail = append(p.Detail, fmt.Sprintf("%s messages could not be sent: %s.", thousands(r.NotSent), r.NotSentWhy))
 	}
+	if r.TooLarge > 0 {
+		p.Detail = append(p.Detail, fmt.Sprintf("%s messages are too large for this queue; they were not sent, and nothing is expected of them.", thousands(r.TooLarge)))
+	}
 	return p
 }
 

@@ -30,6 +30,7 @@ type result struct {
 	Sent       int                       `json:"sent"` // messages
 	NotSent    int                       `json:"notSent"`
 	NotSentWhy string                    `json:"notSentWhy,omitempty"`
+	TooLarge   int                       `json:"tooLarge,omitempty"` // for the queue, and so not sent either
 	Accounted  int                       `json:"accountedFor"`
 	Balanced   bool                      `json:"balanced"`
 	Stored     int                       `json:"stored"`
@@ -58,7 +59,7 @@ func (t *trial) result() *result {
 	a := &t.found.account
 	r := &result{
 		Began: t.began, Where: whereIs(t.stack.QueueURL), Plan: t.plan, Seed: t.seed, MaxBacklog: t.hold,
-		Sent: a.Sent, NotSent: t.notSent, Accounted: a.Total(), Balanced: a.Balanced(),
+		Sent: a.Sent, NotSent: t.notSent, TooLarge: t.tooLarge, Accounted: a.Total(), Balanced: a.Balanced(),
 		Stored: a.TotalStored(), ByClient: a.Stored, Duplicates: a.Duplicates, Rejected: a.DeadLetters, Missing: a.Missing, Wrong: a.Wrong,
 		Usage: t.usage(), Samples: t.watch.samples,
 	}
@@ -125,6 +126,9 @@ func (r *result) print(to io.Writer) {
 	row("sent", thousands(r.Sent))
 	if r.NotSent > 0 {
 		row("not sent", thousands(r.NotSent))
+	}
+	if r.TooLarge > 0 {
+		row("too large for the queue", thousands(r.TooLarge))
 	}
 	row("stored", thousands(r.Stored))
 	row("duplicates", thousands(r.Duplicates))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -54,7 +55,8 @@ func (t *trial) room(ctx context.Context, n int) bool {
 	return ctx.Err() == nil
 }
 
-// put sends messages and notes what is to be expected of those that went through. It reports whether any did.
+// put sends messages and notes what is to be expected of those that went through. It reports whether any did, or none
+// could.
 func (t *trial) put(ctx context.Context, part []generate.Message) bool {
 	messages := make([]queue.Message, len(part))
 	for i, m := range part {
@@ -68,8 +70,15 @@ func (t *trial) put(ctx context.Context, part []generate.Message) bool {
 	errs := t.queue.SendAll(ctx, messages)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := len(t.sent)
+	before, failed := len(t.sent), t.notSent
+	var paid []generate.Message // SQS is not asked about the others
 	for i, m := range part {
+		var large *queue.TooLargeError
+		if errors.As(errs[i], &large) {
+			t.tooLarge++
+			continue
+		}
+		paid = append(paid, m)
 		if errs[i] != nil {
 			t.notSent++
 			if t.why == nil {
@@ -82,8 +91,8 @@ func (t *trial) put(ctx context.Context, part []generate.Message) bool {
 			Type: m.EventType, CorrelationID: m.CorrelationID, Want: m.Want, Reason: m.Reason,
 		})
 	}
-	t.price(part)
-	return len(t.sent) > before
+	t.price(paid)
+	return len(t.sent) > before || t.notSent == failed
 }
 
 // price counts the requests of a send as SQS bills them: calls of ten, each started 64 KB of one is a request.

@@ -40,6 +40,7 @@ type trial struct {
 	large      int // how many those are
 	notSent    int
 	why        error // that the first one was not sent
+	tooLarge   int   // for the queue: those were never to be sent
 
 	found evidence
 }

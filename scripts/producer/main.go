@@ -63,7 +63,11 @@ func run(ctx context.Context) error {
 		return err
 	}
 	err = f.send(ctx)
-	fmt.Printf("%d events sent, %d not sent, in %s\n", f.sent, f.failed, time.Since(f.began).Round(time.Second))
+	large := ""
+	if f.tooLarge > 0 {
+		large = fmt.Sprintf(", %d too large for the queue", f.tooLarge)
+	}
+	fmt.Printf("%d events sent, %d not sent%s, in %s\n", f.sent, f.failed, large, time.Since(f.began).Round(time.Second))
 	return err
 }
 
@@ -76,6 +80,7 @@ type flow struct {
 	fair         bool // with a group id, as the producer function sends
 	began        time.Time
 	sent, failed int
+	tooLarge     int // for the queue, whenever they are sent
 	failedInRow  int
 }
 
@@ -120,6 +125,12 @@ func (f *flow) put(ctx context.Context, part []generate.Message) error {
 	}
 	for i, err := range f.queue.SendAll(ctx, messages) {
 		m := part[i]
+		var large *queue.TooLargeError
+		if errors.As(err, &large) { // which says nothing about whether the queue is there
+			fmt.Printf("❌ Event too large for the queue %s: %d bytes, it takes %d\n", m.EventID, large.Bytes, large.Limit)
+			f.tooLarge++
+			continue
+		}
 		if err != nil {
 			fmt.Printf("❌ Event not sent %s: %v\n", m.EventID, err)
 			f.failed++
