@@ -64,6 +64,9 @@ func TestGroupsAreDroppedOnceAndForAll(t *testing.T) {
 			if got := len(s.Messages("event-dlq")); got != 20 {
 				t.Errorf("%d messages arrived, want 20", got)
 			}
+			q = queue.New(s.Config(), s.URL("event-dlq"), 16)
+			log.Reset()
+			q.SendAll(t.Context(), sized(make([]int, 400)...)) // many calls find it out side by side
 			if got := strings.Count(log.String(), "\n"); got != 1 || !strings.Contains(log.String(), "MessageGroupId") {
 				t.Errorf("got %d lines, want one:\n%s", got, log.String())
 			}
@@ -74,9 +77,13 @@ func TestGroupsAreDroppedOnceAndForAll(t *testing.T) {
 func TestGroupsStayWhereTheyAreTaken(t *testing.T) {
 	s, q := openServer(t)
 	s.AllOrNothing, s.MaxMessage = true, 100
-	messages := sized(10, 101) // another refusal of the same kind
-	messages[0].Body = "Value x for parameter MessageGroupId is invalid"
-	q.SendAll(t.Context(), messages)
+	s.Fate = func(c queuetest.Call) queuetest.Fate {
+		if c.Action == "GetQueueAttributes" {
+			return queuetest.Lost
+		}
+		return queuetest.Done
+	}
+	q.SendAll(t.Context(), sized(10, 101)) // is refused by the same code, for another reason
 	if got := s.Messages("event-dlq"); len(got) != 1 || got[0].System["MessageGroupId"] != "client-0" {
 		t.Errorf("got %+v", got)
 	}
@@ -156,15 +163,13 @@ func TestTheQueueHasTheLastWordWhereItDoesNotStateItsLimit(t *testing.T) {
 func TestASendThatWasGivenUpLearnsNothing(t *testing.T) {
 	s, q := openServer(t)
 	s.MaxMessage = 100
+	n := calls(s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	q.SendAll(ctx, sized(1))
 	var large *queue.TooLargeError
-	if err := q.SendAll(t.Context(), sized(101))[0]; !errors.As(err, &large) {
-		t.Errorf("got %v, want it too large", err)
-	}
-	if got := len(s.Messages("event-dlq")); got != 0 {
-		t.Errorf("%d messages arrived", got)
+	if err := q.SendAll(t.Context(), sized(101))[0]; !errors.As(err, &large) || n["SendMessageBatch"] != 0 {
+		t.Errorf("got %v and calls %v, want it too large, and not sent", err, n)
 	}
 }
 

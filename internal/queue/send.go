@@ -266,7 +266,7 @@ func (s *sending) note(i int, refused *refusal, groups bool) (last bool) {
 		return true
 	}
 	s.errs[i] = refused
-	return refused.forGood && !(groups && s.refusesGroup(i))
+	return refused.forGood && (!groups || !s.refusesGroup(i))
 }
 
 // refusal is what SQS says of an entry that it did not take.

@@ -30,7 +30,8 @@ type server struct {
 	// judge says what becomes of an entry that is seen for the nth time: "" takes it, "silent" leaves it out of
 	// the answer, "!X" is a fault X of the sender, and "X" a fault of SQS. Nil takes everything.
 	judge func(body string, nth int) string
-	// refuse says why the whole call is refused; "" or nil is not at all.
+	// refuse says why the whole call is refused, by a code and perhaps a text; "" or nil is not at all. A call that is
+	// not a batch has no entries.
 	refuse func([]entry) string
 
 	mu    sync.Mutex
@@ -41,8 +42,8 @@ type server struct {
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var call struct{ Entries []entry }
-	if err := json.NewDecoder(r.Body).Decode(&call); err != nil || r.Header.Get("X-Amz-Target") != "AmazonSQS.SendMessageBatch" {
-		http.Error(w, "not a SendMessageBatch", http.StatusNotFound)
+	if err := json.NewDecoder(r.Body).Decode(&call); err != nil || !strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.SendMessage") {
+		http.Error(w, "not a call that sends", http.StatusNotFound)
 		return
 	}
 	s.mu.Lock()
@@ -50,9 +51,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls = append(s.calls, call.Entries)
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	if s.refuse != nil {
-		if code := s.refuse(call.Entries); code != "" {
+		if code, text, _ := strings.Cut(s.refuse(call.Entries), " "); code != "" {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.sqs#%s","message":"no"}`, code)
+			_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.sqs#%s","message":"%s"}`, code, text)
 			return
 		}
 	}
@@ -178,29 +179,36 @@ func TestSendAllLetsOthersThroughWhereOneIsRefused(t *testing.T) {
 }
 
 func TestSendAllMakesCallsShorterUntilTheyAreTaken(t *testing.T) {
-	refused := 0
-	s := &server{refuse: func(entries []entry) string {
-		if len(entries) <= 3 {
-			return ""
-		}
-		refused++
-		return "BatchRequestTooLong" // without a word about the limit
-	}}
-	q := start(t, s)
-	for range 2 {
-		for i, err := range q.SendAll(t.Context(), numbered(40)) {
-			if err != nil {
-				t.Errorf("message %d: %v", i, err)
+	for name, refusal := range map[string]string{
+		"the limit is not said":      "BatchRequestTooLong",
+		"the cloud counts otherwise": "BatchRequestTooLong cannot be longer than 1048576 bytes",
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused := 0
+			s := &server{refuse: func(entries []entry) string {
+				if len(entries) <= 3 {
+					return ""
+				}
+				refused++
+				return refusal
+			}}
+			q := start(t, s)
+			for range 2 {
+				for i, err := range q.SendAll(t.Context(), numbered(40)) {
+					if err != nil {
+						t.Errorf("message %d: %v", i, err)
+					}
+				}
 			}
-		}
-	}
-	for body, n := range s.seen {
-		if n != 2 {
-			t.Errorf("%s arrived %d times in two rounds", body, n)
-		}
-	}
-	if len(s.taken) != 40 || refused > 8 { // 4 side by side, halved twice
-		t.Errorf("%d messages arrived, %d calls were refused", len(s.taken), refused)
+			for body, n := range s.seen {
+				if n != 2 {
+					t.Errorf("%s arrived %d times in two rounds", body, n)
+				}
+			}
+			if len(s.taken) != 40 || refused > 8 { // 4 side by side, halved twice
+				t.Errorf("%d messages arrived, %d calls were refused", len(s.taken), refused)
+			}
+		})
 	}
 }
 

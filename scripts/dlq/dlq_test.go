@@ -399,6 +399,23 @@ func TestEverythingGoesAlong(t *testing.T) {
 	}
 }
 
+// TestACloudThatTakesLess has no groups, and states that it takes more than its calls do.
+func TestACloudThatTakesLess(t *testing.T) {
+	o := open(t)
+	o.sqs.NoGroups, o.sqs.MaxMessage, o.sqs.MaxCall = true, 2048, 300
+	o.fill(30, 30)
+	o.sqs.Put("event-dlq", queuetest.Message{Body: transaction("bank", 40), System: map[string]string{"MessageGroupId": "group"}})
+	large := o.sqs.Put("event-dlq", queuetest.Message{Body: transaction("bank", 41) + strings.Repeat(" ", 2048)})
+	err := o.redrive(t, &redrive{target: target{All: true}})
+	if err == nil || !strings.Contains(err.Error(), "1 failure") || !strings.Contains(o.notes.String(), "too large for the queue") {
+		t.Errorf("got %v\n%s", err, o.notes.String())
+	}
+	back, left := o.sqs.Messages("event-queue"), o.sqs.Messages("event-dlq")
+	if len(back) != 31 || len(left) != 1 || left[0].ID != large {
+		t.Errorf("%d back, %d left", len(back), len(left))
+	}
+}
+
 // sameMessage compares what a sender can say.
 func sameMessage(a, b queuetest.Message) bool {
 	same := func(x, y queuetest.Attribute) bool {
