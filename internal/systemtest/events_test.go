@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -18,8 +19,10 @@ import (
 
 // TestEventsOfEachKind sends one event of each kind and finds it in its place: the table, or the dead-letter
 // queue with its reason in the processor's log line.
-func TestEventsOfEachKind(t *testing.T) {
-	s := open(t)
+func TestEventsOfEachKind(t *testing.T) { eventsOfEachKind(t, open(t)) }
+
+func eventsOfEachKind(t *testing.T, s *system) {
+	t.Helper()
 	all := s.client(true, event.Types...)
 	few := s.client(true, "integration")
 	inactive := s.client(false, "integration")
@@ -74,8 +77,7 @@ func TestEventsOfEachKind(t *testing.T) {
 				eventID, clientID := part[3], part[11]
 				s.eventually(20*time.Second, "it is in the table", func() bool { _, ok := s.item(clientID, eventID); return ok })
 				item, _ := s.item(clientID, eventID)
-				if !strings.Contains(c.body, item.Event.Payload) || item.Event.MessageID != c.messageID ||
-					item.Event.CorrelationID != "test-correlation" || item.Event.Hash != event.HashOf(c.body) {
+				if !s.keeps(c.body, &item.Event) || item.Event.MessageID != c.messageID || item.Event.CorrelationID != "test-correlation" {
 					t.Errorf("stored %+v", item)
 				}
 				if days := time.Until(time.Unix(item.ExpiresAt, 0)).Hours() / 24; days < 29.9 || days > 30.1 {
@@ -107,6 +109,23 @@ func TestEventsOfEachKind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// keeps reports whether an event was stored as it was sent: byte for byte, or where bodies are written anew on their
+// way with the same meaning, and another hash.
+func (s *system) keeps(body string, stored *event.Event) bool {
+	s.t.Helper()
+	if !s.rewrites {
+		return strings.Contains(body, stored.Payload) && stored.Hash == event.HashOf(body)
+	}
+	sent := *stored
+	sent.Hash = event.HashOf(body)
+	var envelope struct{ Payload json.RawMessage }
+	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+		s.t.Fatal(err)
+	}
+	sent.Payload = string(envelope.Payload)
+	return stored.Hash != sent.Hash && event.SameMeaning(&sent, stored)
 }
 
 // TestVectors sends the decoder's vectors through the deployed stack. Each file is named for its reason.

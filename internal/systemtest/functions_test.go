@@ -32,8 +32,10 @@ func (s *system) count() (n int) {
 	return n
 }
 
-func TestHealth(t *testing.T) {
-	s := open(t)
+func TestHealth(t *testing.T) { health(t, open(t)) }
+
+func health(t *testing.T, s *system) {
+	t.Helper()
 	status, text, err := s.Get(t.Context(), "health")
 	if err != nil {
 		t.Fatal(err)

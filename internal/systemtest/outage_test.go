@@ -75,17 +75,23 @@ func (s *system) newFaultProxy() *faultProxy {
 	return p
 }
 
-// reconfigure changes the processor's settings for the length of a test.
+// reconfigure changes the processor's timeout and settings for the length of a test.
 func (s *system) reconfigure(timeoutSeconds int32, change map[string]string) {
 	s.t.Helper()
+	s.configure(s.Processor, &timeoutSeconds, change)
+}
+
+// configure changes a function's settings for the length of a test, and its timeout where there is one.
+func (s *system) configure(function string, timeoutSeconds *int32, change map[string]string) {
+	s.t.Helper()
 	api := lambda.NewFromConfig(s.Config)
-	before, err := api.GetFunctionConfiguration(s.t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &s.Processor})
+	before, err := api.GetFunctionConfiguration(s.t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	set := func(ctx context.Context, timeout int32, variables map[string]string) {
+	set := func(ctx context.Context, timeout *int32, variables map[string]string) {
 		_, err := api.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-			FunctionName: &s.Processor, Timeout: &timeout, Environment: &types.Environment{Variables: variables},
+			FunctionName: &function, Timeout: timeout, Environment: &types.Environment{Variables: variables},
 		})
 		if err != nil {
 			s.t.Error(err)
@@ -94,7 +100,7 @@ func (s *system) reconfigure(timeoutSeconds int32, change map[string]string) {
 	changed := maps.Clone(before.Environment.Variables)
 	maps.Copy(changed, change)
 	set(s.t.Context(), timeoutSeconds, changed)
-	s.t.Cleanup(func() { set(context.WithoutCancel(s.t.Context()), *before.Timeout, before.Environment.Variables) })
+	s.t.Cleanup(func() { set(context.WithoutCancel(s.t.Context()), before.Timeout, before.Environment.Variables) })
 }
 
 // sendMany sends bodies in batches, side by side.
