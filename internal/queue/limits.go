@@ -65,6 +65,12 @@ func (q *Queue) limitOfMessage(ctx context.Context) int {
 	return l.message
 }
 
+// Takes says how large a message may be, in bytes (0 is not known), and whether it may have a group, as far as one was
+// sent with a group before.
+func (q *Queue) Takes(ctx context.Context) (maxMessageBytes int, groups bool) {
+	return q.limitOfMessage(ctx), q.limits.groups()
+}
+
 // ofCall is how many bytes the messages of one batch call have at most. One that alone has more goes by another call.
 func (l *limits) ofCall() int {
 	l.mu.Lock()

@@ -42,6 +42,11 @@ type Message struct {
 // tried three times by the SDK already.
 const maxTries = 5
 
+// SendOne sends a single message without attributes. groupID may be "".
+func (q *Queue) SendOne(ctx context.Context, body, groupID string) error {
+	return q.SendAll(ctx, []Message{{Body: body, GroupID: groupID}})[0]
+}
+
 // SendAll sends messages in calls of up to ten, side by side. errs[i] says why message i was not sent; nil is sent,
 // and a *TooLargeError is a message that the queue never takes. A queue that refuses groups gets the messages
 // without. A message whose answer got lost on the way is sent again and may so arrive twice, as any message of SQS

@@ -18,21 +18,25 @@ func TestHealthURLAnswers(t *testing.T) {
 		own    string
 		serves func(*http.Request) bool
 		want   string // with HOST for the host and port of the endpoint, and PORT for the port
+		blank  bool   // what is not served is answered with 200 and nothing
 	}{
-		"by a path, as MiniStack":                     {"https://abc.lambda-url.us-east-1.on.aws/", byPath, "http://HOST/_aws/lambda-url/abc/"},
-		"by name, and the port is the inner one":      {"http://abc.lambda-url.us-east-1.localhost.localstack.cloud:4566/", byName, "http://abc.lambda-url.us-east-1.localhost:PORT/"},
-		"by name, and the name needs a name server":   {"http://abc.lambda-url.us-east-1.localhost:4566/", byName, "http://abc.lambda-url.us-east-1.localhost:PORT/"},
-		"not at all: what the cloud says stays":       {"http://abc.lambda-url.us-east-1.localhost:4566/", func(*http.Request) bool { return false }, "http://abc.lambda-url.us-east-1.localhost:4566/"},
-		"not at all: nor is AWS asked in its place":   {"https://abc.lambda-url.us-east-1.on.aws/", func(*http.Request) bool { return false }, "https://abc.lambda-url.us-east-1.on.aws/"},
-		"a name without a region, which no cloud has": {"http://abc.example/", byPath, "http://HOST/_aws/lambda-url/abc/"},
+		"by a path, as MiniStack":                        {"https://abc.lambda-url.us-east-1.on.aws/", byPath, "http://HOST/_aws/lambda-url/abc/", false},
+		"by name, and the port is the inner one":         {"http://abc.lambda-url.us-east-1.localhost.localstack.cloud:4566/", byName, "http://abc.lambda-url.us-east-1.localhost:PORT/", false},
+		"by name, and the name needs a name server":      {"http://abc.lambda-url.us-east-1.localhost:4566/", byName, "http://abc.lambda-url.us-east-1.localhost:PORT/", false},
+		"by name, and any path is answered with nothing": {"http://abc.lambda-url.us-east-1.localhost:4566/", byName, "http://abc.lambda-url.us-east-1.localhost:PORT/", true},
+		"not at all: what the cloud says stays":          {"http://abc.lambda-url.us-east-1.localhost:4566/", func(*http.Request) bool { return false }, "http://abc.lambda-url.us-east-1.localhost:4566/", false},
+		"not at all: nor is AWS asked in its place":      {"https://abc.lambda-url.us-east-1.on.aws/", func(*http.Request) bool { return false }, "https://abc.lambda-url.us-east-1.on.aws/", false},
+		"a name without a region, which no cloud has":    {"http://abc.example/", byPath, "http://HOST/_aws/lambda-url/abc/", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if !tt.serves(r) {
-					http.Error(w, "NoSuchBucket", http.StatusNotFound)
+					if !tt.blank {
+						http.Error(w, "NoSuchBucket", http.StatusNotFound)
+					}
 					return
 				}
-				_, _ = fmt.Fprintf(w, "served %s", r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
+				_, _ = fmt.Fprintf(w, "live %s", r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
 			}))
 			defer server.Close()
 			s := &Stack{Config: aws.Config{BaseEndpoint: aws.String(server.URL + "/")}, healthURL: tt.own}
@@ -45,7 +49,7 @@ func TestHealthURLAnswers(t *testing.T) {
 			if got == tt.own { // nobody is to be asked at an address that is not the endpoint's
 				return
 			}
-			if status, body, err := s.Get(t.Context(), "health"); err != nil || status != http.StatusOK || string(body) != "served health" {
+			if status, body, err := s.Get(t.Context(), "health"); err != nil || status != http.StatusOK || string(body) != "live health" {
 				t.Errorf("Get = %d %q, %v", status, body, err)
 			}
 		})

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"event-processor/internal/account"
+	"event-processor/internal/cloud"
 	"event-processor/internal/event"
 	"event-processor/internal/stack"
 )
@@ -43,7 +44,7 @@ func (r *run) Run(ctx context.Context) error {
 		return err
 	}
 	healthy, health := healthOf(ctx, s)
-	table(os.Stdout, r.Events, &a, health, s)
+	table(os.Stdout, r.Events, &a, health, t.traits, s, s.HealthURL(ctx))
 	switch {
 	case !a.Balanced():
 		return fmt.Errorf("the account does not balance after %s: of %d messages %d are accounted for", r.Wait, a.Sent, a.Total())
@@ -87,7 +88,7 @@ func healthOf(ctx context.Context, s *stack.Stack) (healthy bool, words string) 
 	return false, fmt.Sprintf("not healthy, status %d, %s", status, words)
 }
 
-func table(to io.Writer, events int, a *account.Account, health string, s *stack.Stack) {
+func table(to io.Writer, events int, a *account.Account, health string, on cloud.Traits, s *stack.Stack, healthURL string) {
 	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', tabwriter.AlignRight)
 	row := func(name string, n int) { _, _ = fmt.Fprintf(w, "%-40s\t%d\t\n", name, n) }
 	_, _ = fmt.Fprintln(w)
@@ -124,9 +125,10 @@ func table(to io.Writer, events int, a *account.Account, health string, s *stack
 	for _, sentence := range a.Wrong {
 		say("  %s", sentence)
 	}
-	say("\nhealth             %s", health)
-	say("  as a page        %s", s.HealthURL)
-	say("  as JSON          %shealth", s.HealthURL)
+	say("\ncloud              %s", on)
+	say("health             %s", health)
+	say("  as a page        %s", healthURL)
+	say("  as JSON          %shealth", healthURL)
 	say("event queue        %s", s.QueueURL)
 	say("dead-letter queue  %s", s.DLQURL)
 }

@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"event-processor/internal/account"
+	"event-processor/internal/cloud"
 	"event-processor/internal/dynamo"
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
@@ -30,58 +32,69 @@ type trial struct {
 	dlq    *queue.Queue
 	log    *stack.Tail
 
-	sent  []account.Sent
-	found account.Evidence
+	traits cloud.Traits
+	sent   []account.Sent
+	found  account.Evidence
 }
 
 const inFlight = 8
 
-// start has the producer send what the plan says.
+// start finds out what the cloud can do, and has the producer send what the plan says and the cloud lets through.
 func start(ctx context.Context, s *stack.Stack, p plan) (*trial, error) {
-	seed := rand.Uint64() >> 11 // every reader of JSON keeps 53 bits
-	sent, err := expect(ctx, s, p, seed)
-	if err != nil {
-		return nil, err
-	}
+	db := dynamo.Open(s.Config, inFlight)
 	t := &trial{
 		stack:  s,
-		events: dynamo.NewEvents(dynamo.Open(s.Config, inFlight), s.EventsTable, inFlight, 0),
+		events: dynamo.NewEvents(db, s.EventsTable, inFlight, 0),
 		dlq:    queue.New(s.Config, s.DLQURL, inFlight),
 		log:    s.Tail(s.Processor, time.Now().Add(-time.Second)),
-		sent:   sent,
 		found:  account.Evidence{Stored: map[event.Key]string{}, DeadLetters: map[string]string{}},
 	}
-	return t, t.send(ctx, p, seed)
-}
-
-// expect makes the producer's run here.
-func expect(ctx context.Context, s *stack.Stack, p plan, seed uint64) ([]account.Sent, error) {
-	settings, err := s.Settings(ctx, s.Producer)
+	var err error
+	if t.traits, err = cloud.Ask(ctx, s, queue.New(s.Config, s.QueueURL, 1), dynamo.NewClients(db, s.ClientsTable), t.events); err != nil {
+		return nil, err
+	}
+	options, err := t.options(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	maxBodyBytes, err := strconv.Atoi(settings["MAX_BODY_BYTES"])
-	if err != nil {
-		return nil, fmt.Errorf("MAX_BODY_BYTES of %s: %w", s.Producer, err)
+	if left := options.LeftOut(); len(left) > 0 {
+		fmt.Printf("… Left out on %s: %s\n", t.traits, strings.Join(left, "; "))
 	}
-	run, err := generate.New(generate.Options{
-		Count: p.Events, Invalid: p.Invalid, Duplicates: p.Duplicates, Seed: &seed, MaxBodyBytes: maxBodyBytes,
-	}, time.Now())
+	run, err := generate.New(options, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	var sent []account.Sent
 	for m := range run.All() {
-		sent = append(sent, account.Sent{
+		t.sent = append(t.sent, account.Sent{
 			Key:  event.Key{ClientID: m.ClientID, EventID: m.EventID},
 			Type: m.EventType, CorrelationID: m.CorrelationID, Want: m.Want, Reason: m.Reason,
 		})
 	}
-	return sent, nil
+	return t, t.send(ctx, options)
 }
 
-func (t *trial) send(ctx context.Context, p plan, seed uint64) error {
-	request := map[string]any{"count": p.Events, "invalid": p.Invalid, "duplicates": p.Duplicates, "seed": seed}
+// options are those of the producer's run, to be made here, too.
+func (t *trial) options(ctx context.Context, p plan) (generate.Options, error) {
+	settings, err := t.stack.Settings(ctx, t.stack.Producer)
+	if err != nil {
+		return generate.Options{}, err
+	}
+	maxBodyBytes, err := strconv.Atoi(settings["MAX_BODY_BYTES"])
+	if err != nil {
+		return generate.Options{}, fmt.Errorf("MAX_BODY_BYTES of %s: %w", t.stack.Producer, err)
+	}
+	seed := rand.Uint64() >> 11 // every reader of JSON keeps 53 bits
+	return generate.Options{
+		Count: p.Events, Invalid: p.Invalid, Duplicates: p.Duplicates, Seed: &seed, MaxBodyBytes: maxBodyBytes,
+		Rewritten: !t.traits.KeepsBodies, MaxMessageBytes: t.traits.MaxMessageBytes,
+	}, nil
+}
+
+func (t *trial) send(ctx context.Context, o generate.Options) error {
+	request := map[string]any{
+		"count": o.Count, "invalid": o.Invalid, "duplicates": o.Duplicates, "seed": o.Seed,
+		"rewritten": o.Rewritten, "maxMessageBytes": o.MaxMessageBytes,
+	}
 	var answer struct {
 		Sent, Failed int
 		Error        string

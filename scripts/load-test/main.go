@@ -56,6 +56,10 @@ func run(ctx context.Context, o *options) error {
 	if p.seed == 0 {
 		p.seed = rand.Uint64() >> 11 // every reader of JSON keeps 53 bits
 	}
+	on, err := ask(ctx, s)
+	if err != nil {
+		return err
+	}
 	after := context.WithoutCancel(ctx)
 	who, err := speakers(ctx, s, o.Clients, p.seed)
 	if err != nil {
@@ -64,7 +68,7 @@ func run(ctx context.Context, o *options) error {
 	if !o.Keep {
 		defer who.remove(after)
 	}
-	t, err := prepare(ctx, s, p, who)
+	t, err := prepare(ctx, s, on, p, who)
 	if err != nil {
 		return err
 	}

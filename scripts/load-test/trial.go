@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"event-processor/internal/account"
+	"event-processor/internal/cloud"
 	"event-processor/internal/dynamo"
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
@@ -45,9 +47,15 @@ type trial struct {
 	found evidence
 }
 
+// ask finds out what the cloud can do. The event that it takes for that is not one of the test's.
+func ask(ctx context.Context, s *stack.Stack) (cloud.Traits, error) {
+	db := dynamo.Open(s.Config, inFlight)
+	return cloud.Ask(ctx, s, queue.New(s.Config, s.QueueURL, 1), dynamo.NewClients(db, s.ClientsTable), dynamo.NewEvents(db, s.EventsTable, inFlight, 0))
+}
+
 // prepare plans the run and opens what it needs. A run whose first events are in the table already is refused: they
 // would all be duplicates.
-func prepare(ctx context.Context, s *stack.Stack, p plan, who *speaking) (*trial, error) {
+func prepare(ctx context.Context, s *stack.Stack, on cloud.Traits, p plan, who *speaking) (*trial, error) {
 	settings, err := s.Settings(ctx, s.Producer)
 	if err != nil {
 		return nil, err
@@ -56,19 +64,23 @@ func prepare(ctx context.Context, s *stack.Stack, p plan, who *speaking) (*trial
 	if err != nil {
 		return nil, fmt.Errorf("MAX_BODY_BYTES of %s: %w", s.Producer, err)
 	}
-	run, err := generate.New(generate.Options{
-		Count: p.Events, Own: who.own, Skew: p.Skew, Invalid: p.Invalid, Duplicates: p.Duplicates, Seed: &p.seed, MaxBodyBytes: maxBodyBytes,
-	}, time.Now())
-	if err != nil {
-		return nil, err
-	}
 	t := &trial{
-		plan: p, stack: s, run: run, fair: settings["FAIR_QUEUE"] == "true", hold: holdBack(p, s.Config.BaseEndpoint != nil),
+		plan: p, stack: s, hold: holdBack(p, on.Name != cloud.AWS), fair: settings["FAIR_QUEUE"] == "true",
 		events: dynamo.NewEvents(dynamo.Open(s.Config, inFlight), s.EventsTable, inFlight, 0),
 		queue:  queue.New(s.Config, s.QueueURL, inFlight),
 		dlq:    queue.New(s.Config, s.DLQURL, inFlight),
 		log:    s.Tail(s.Processor, time.Now().Add(-time.Second)),
 		found:  newEvidence(),
+	}
+	options := generate.Options{
+		Count: p.Events, Own: who.own, Skew: p.Skew, Invalid: p.Invalid, Duplicates: p.Duplicates, Seed: &p.seed, MaxBodyBytes: maxBodyBytes,
+		Rewritten: !on.KeepsBodies, MaxMessageBytes: on.MaxMessageBytes,
+	}
+	if left := options.LeftOut(); len(left) > 0 {
+		fmt.Printf("… Left out on %s: %s\n", on, strings.Join(left, "; "))
+	}
+	if t.run, err = generate.New(options, time.Now()); err != nil {
+		return nil, err
 	}
 	if err := t.refuseTwice(ctx); err != nil {
 		return nil, err
