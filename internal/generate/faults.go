@@ -71,10 +71,10 @@ func (o *Options) LeftOut() (sentences []string) {
 				names = append(names, f.name)
 			}
 		}
-		sentences = append(sentences, "bodies are written anew on their way, which hides that "+strings.Join(names, ", that "))
+		sentences = append(sentences, "it writes bodies anew, which hides that "+strings.Join(names, ", that "))
 	}
 	if o.tooSmall() {
-		sentences = append(sentences, fmt.Sprintf("the queue takes no message above %d bytes, so none can be larger than the processor allows", o.MaxMessageBytes))
+		sentences = append(sentences, fmt.Sprintf("its queue takes no message above %d bytes, so none can be larger than the processor allows", o.MaxMessageBytes))
 	}
 	return sentences
 }

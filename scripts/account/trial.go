@@ -58,7 +58,7 @@ func start(ctx context.Context, s *stack.Stack, p plan) (*trial, error) {
 		return nil, err
 	}
 	if left := options.LeftOut(); len(left) > 0 {
-		fmt.Printf("… Left out on %s: %s\n", t.traits, strings.Join(left, "; "))
+		fmt.Printf("… Left out on %s: %s\n", t.traits.Name, strings.Join(left, "; "))
 	}
 	run, err := generate.New(options, time.Now())
 	if err != nil {

@@ -77,7 +77,7 @@ func prepare(ctx context.Context, s *stack.Stack, on cloud.Traits, p plan, who *
 		Rewritten: !on.KeepsBodies, MaxMessageBytes: on.MaxMessageBytes,
 	}
 	if left := options.LeftOut(); len(left) > 0 {
-		fmt.Printf("… Left out on %s: %s\n", on, strings.Join(left, "; "))
+		fmt.Printf("… Left out on %s: %s\n", on.Name, strings.Join(left, "; "))
 	}
 	if t.run, err = generate.New(options, time.Now()); err != nil {
 		return nil, err
