@@ -3,16 +3,19 @@
 # started, .local, .tools and .aws-sam. It asks first.
 #
 #   scripts/clean.sh [--yes]
+#
+# A cloud that AWS_ENDPOINT_URL names and this repository did not start is left as it is, with the stack on it.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
 local_only
+[ "$foreign" != yes ] || say "$(not_ours)"
 confirm "Remove the local cloud with all that is in it, .local, .tools and .aws-sam?" "${1:-}"
 
 for folder in .local/*/; do # of every LOCAL_NAME
 	[ -d "$folder" ] || continue
 	end_process "$folder/producer.pid" 10
-	LOCAL_NAME=$(basename "$folder") LOCAL_CLOUD='' LOCAL_PORT='' scripts/setup-localstack.sh stop
+	LOCAL_NAME=$(basename "$folder") LOCAL_CLOUD='' LOCAL_PORT='' AWS_ENDPOINT_URL='' scripts/setup-localstack.sh stop
 done
 rm -rf .local .aws-sam
 chmod -R u+w .tools 2>/dev/null || true

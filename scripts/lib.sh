@@ -3,11 +3,13 @@
 # changes to the root of the repository. Works with bash 3.2 (macOS) and up.
 #
 # Settings, all from the environment:
-#   LOCAL_CLOUD  ministack (default; no Docker) or localstack (in Docker)
-#   LOCAL_PORT   the local cloud's port on loopback (4566)
-#   LOCAL_NAME   which local cloud of this repository; each has its own folder .local/NAME (dev)
-#   LOCAL_AUTH   true makes MiniStack enforce the IAM role of each function (false)
-#   STAGE        local (default); staging or production is the stack on AWS, with your own AWS settings
+#   LOCAL_CLOUD       ministack (default; no Docker) or localstack (in Docker)
+#   LOCAL_PORT        the local cloud's port on loopback (4566)
+#   LOCAL_NAME        which local cloud of this repository; each has its own folder .local/NAME (dev)
+#   LOCAL_AUTH        true makes MiniStack enforce the IAM role of each function (false)
+#   AWS_ENDPOINT_URL  a local cloud that somebody else started: what answers there is used, and left as it is
+#   LOCAL_CLOUD_HOSTS hosts that may be in that URL beside this machine and private addresses
+#   STAGE             local (default); staging or production is the stack on AWS, with your own AWS settings
 
 set -euo pipefail
 
@@ -15,16 +17,7 @@ script=$(cd "$(dirname "$0")" && pwd)/${0##*/}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 stage=${STAGE:-local}
-export LOCAL_NAME=${LOCAL_NAME:-dev}
-here=$root/.local/$LOCAL_NAME # everything that the local cloud and the scripts write
-tools=$root/.tools            # virtual environments and binaries
-
-# What `start` chose last is the default for every script after it.
-[ ! -r "$here/cloud" ] || read -r saved_cloud saved_port saved_auth <"$here/cloud" || true
-export LOCAL_CLOUD=${LOCAL_CLOUD:-${saved_cloud:-ministack}}
-export LOCAL_PORT=${LOCAL_PORT:-${saved_port:-4566}}
-export LOCAL_AUTH=${LOCAL_AUTH:-${saved_auth:-false}}
-endpoint=http://127.0.0.1:$LOCAL_PORT
+tools=$root/.tools # virtual environments and binaries
 
 # --- to people ------------------------------------------------------------------------------------------------
 
@@ -87,6 +80,91 @@ step() {
 
 # --- the cloud ------------------------------------------------------------------------------------------------
 
+# choose_cloud says which local cloud is meant: one of this repository's, by LOCAL_NAME and LOCAL_PORT, or where
+# AWS_ENDPOINT_URL names another, that one. It sets
+#   foreign      yes where this repository did not start it; refused where the URL is not a local cloud's; else empty
+#   endpoint     where it answers
+#   here         the folder for everything that the local cloud and the scripts write
+choose_cloud() {
+	local url=${AWS_ENDPOINT_URL:-} port='' saved_cloud='' saved_port='' saved_auth='' saved_version=''
+	foreign=''
+	if [ "$stage" = local ] && [ -n "$url" ]; then
+		if ! local_endpoint "$url"; then
+			foreign=refused
+		elif ! port=$(loopback_port "$url") || ! meant_by "$port"; then
+			foreign=yes
+		fi
+	fi
+	export LOCAL_NAME=${LOCAL_NAME:-dev}
+	here=$root/.local/$LOCAL_NAME
+	# What `start` chose last is the default for every script after it.
+	[ ! -r "$here/cloud" ] || read -r saved_cloud saved_port saved_auth saved_version <"$here/cloud" || true
+	export LOCAL_CLOUD=${LOCAL_CLOUD:-${saved_cloud:-ministack}}
+	export LOCAL_PORT=${LOCAL_PORT:-${saved_port:-4566}}
+	export LOCAL_AUTH=${LOCAL_AUTH:-${saved_auth:-false}}
+	[ -z "${LOCALSTACK_VERSION:-$saved_version}" ] || export LOCALSTACK_VERSION=${LOCALSTACK_VERSION:-$saved_version}
+	endpoint=http://127.0.0.1:$LOCAL_PORT
+	[ -z "$foreign" ] || endpoint=${url%/}
+	build_folder=.aws-sam/build
+	[ "$LOCAL_NAME" = dev ] || build_folder=$here/build # another stack's build does not trip over this one's
+}
+
+# local_endpoint URL succeeds where the URL can only be a local cloud's: http or https, a host of this machine, of a
+# private network or of LOCAL_CLOUD_HOSTS, and no more than a port behind it. Addresses count as they are usually
+# written: a resolver may take another spelling for anything.
+local_endpoint() {
+	local LC_ALL=C host octet='(0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])' # LC_ALL: of a-z, nothing but ASCII
+	local form='^https?://(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?/?$' v4="^($octet\\.){3}$octet\$" v6='^f[cd][0-9a-f]{2}:'
+	local name='^([0-9a-z_-]+\.)*localhost$'
+	[[ $1 =~ $form ]] || return
+	host=$(tr '[:upper:]' '[:lower:]' <<<"${BASH_REMATCH[1]}")
+	case $host in *.amazonaws.com* | *.api.aws* | *.on.aws* | '[fd00:ec2:'*) return 1 ;; esac # whatever is said
+	if [[ $host =~ $v4 ]]; then
+		case $host in 127.* | 10.* | 192.168.* | 172.1[6-9].* | 172.2[0-9].* | 172.3[01].*) return ;; esac
+	fi
+	[ "$host" != '[::1]' ] || return 0
+	[[ ! $host =~ $name ]] || return 0
+	host=${host#[} host=${host%]}
+	[[ ! $host =~ $v6 ]] || return 0
+	case " $(tr ',\t\n' '   ' <<<"${LOCAL_CLOUD_HOSTS:-}" | tr '[:upper:]' '[:lower:]') " in *" $host "*) ;; *) return 1 ;; esac
+}
+
+# loopback_port prints the port where the URL is on the address on which this repository's local clouds listen.
+loopback_port() {
+	local form='^http://(127\.0\.0\.1|[lL][oO][cC][aA][lL][hH][oO][sS][tT]):([0-9]+)/?$'
+	[[ $1 =~ $form ]] && echo "${BASH_REMATCH[2]}"
+}
+
+# meant_by PORT succeeds where a port of this machine is that of a local cloud of this repository, be it that it runs,
+# or that nothing listens there and it is the one that would be started. A name or port that was given wins.
+meant_by() {
+	local folder saved_port=''
+	for folder in .local/*/; do
+		read -r _ saved_port _ 2>/dev/null <"$folder/cloud" && [ "$saved_port" = "$1" ] || continue
+		is_running "$(basename "$folder")" || ! listening "$1" || continue
+		[ -n "${LOCAL_NAME:-}${LOCAL_PORT:-}" ] || LOCAL_NAME=$(basename "$folder")
+		return
+	done
+	[ "$1" = "${LOCAL_PORT:-4566}" ] && ! listening "$1"
+}
+
+# is_running NAME tells whether a local cloud of this repository runs.
+is_running() {
+	running_pid ".local/$1/cloud.pid" >/dev/null || {
+		grep -q ^localstack ".local/$1/cloud" 2>/dev/null &&
+			docker ps -q --filter "label=com.docker.compose.project=event-processor-$1" 2>/dev/null | grep -q .
+	}
+}
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# answers tells whether the local cloud answers. One that somebody else started need not know LocalStack's path, nor
+# have a certificate that curl trusts.
+answers() {
+	curl -fsS -m 5 -o /dev/null "$endpoint/_localstack/health" 2>/dev/null ||
+		{ [ "$foreign" = yes ] && curl -ksS -m 5 -o /dev/null "$endpoint/" 2>/dev/null; }
+}
+
 # use_cloud points every AWS client at the stack: the local cloud with nothing of yours (no profile, no
 # credentials, no endpoint), or for a stage on AWS exactly what you have set.
 use_cloud() {
@@ -95,22 +173,30 @@ use_cloud() {
 		export STACK_NAME=${STACK_NAME:-event-processor-$stage} AWS_PAGER=''
 		return
 	fi
-	local name
+	[ "$foreign" != refused ] || die "AWS_ENDPOINT_URL does not name a local cloud: http://HOST:PORT, the host being this machine, a private address or named in LOCAL_CLOUD_HOSTS." \
+		"For AWS unset AWS_ENDPOINT_URL and say STAGE=staging or STAGE=production."
+	local name authority=${AWS_CA_BUNDLE:-} host=${endpoint#*://}
 	for name in "${!AWS_@}"; do unset "$name"; done
+	case $endpoint in https:*) [ -z "$authority" ] || export AWS_CA_BUNDLE=$authority ;; esac
 	export AWS_ENDPOINT_URL=$endpoint AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1 AWS_PAGER=''
 	export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true
 	export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
-	export NO_PROXY="127.0.0.1,localhost,${NO_PROXY:-}" no_proxy="127.0.0.1,localhost,${no_proxy:-}"
+	host=127.0.0.1,localhost,${host%:*}
+	export NO_PROXY="$host,${NO_PROXY:-}" no_proxy="$host,${no_proxy:-}"
 	export STACK_NAME=event-processor
 }
 
 # need_cloud ends the script unless the cloud answers.
 need_cloud() {
-	[ "$stage" = local ] || return 0
-	curl -fsS -m 5 -o /dev/null "$endpoint/_localstack/health" 2>/dev/null ||
-		die "No local cloud answers on $endpoint." "./scripts/setup.sh starts one and deploys." \
-			"LOCAL_PORT and LOCAL_NAME say which one is meant."
+	[ "$stage" = local ] && ! answers || return 0
+	[ -z "$foreign" ] || die "Nothing answers on $endpoint, which AWS_ENDPOINT_URL names." \
+		"Start that cloud, or unset AWS_ENDPOINT_URL: ./scripts/setup.sh then starts one of its own."
+	die "No local cloud answers on $endpoint." "./scripts/setup.sh starts one and deploys." \
+		"LOCAL_PORT and LOCAL_NAME say which one is meant, or AWS_ENDPOINT_URL one that this repository did not start."
 }
+
+# not_ours is the sentence about a cloud that this repository did not start.
+not_ours() { echo "The cloud on $endpoint, which AWS_ENDPOINT_URL names, was not started by this repository: it is left as it is."; }
 
 # local_only ends the script for a stage on AWS.
 local_only() {
@@ -154,8 +240,6 @@ make_venv() {
 # On a local cloud the functions run on this machine, so they are built for it; MiniStack runs them as its own
 # processes, LocalStack in Linux containers.
 case $(uname -m) in arm64 | aarch64) goarch=arm64 architecture=arm64 ;; *) goarch=amd64 architecture=x86_64 ;; esac
-build_folder=.aws-sam/build
-[ "$LOCAL_NAME" = dev ] || build_folder=$here/build # another stack's build does not trip over this one's
 
 build_stack() { GOARCH=$goarch "$tools/venv-tools/bin/sam" build --build-dir "$build_folder"; }
 deploy_stack() { # [PARAMETER=VALUE]…
@@ -237,3 +321,5 @@ end_process() {
 	fi
 	rm -f "$1"
 }
+
+choose_cloud

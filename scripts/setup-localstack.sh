@@ -8,7 +8,8 @@
 #   scripts/setup-localstack.sh logs            its last lines and what follows, until Ctrl-C (--no-follow: only those)
 #   scripts/setup-localstack.sh reset [--yes]   forget all state, and start anew where it was running
 #
-# Settings: LOCAL_CLOUD, LOCAL_PORT (4566), LOCAL_NAME (dev), LOCAL_AUTH; localstack/README.md describes them.
+# Settings: LOCAL_CLOUD, LOCAL_PORT (4566), LOCAL_NAME (dev), LOCAL_AUTH; localstack/README.md describes them. A cloud
+# that AWS_ENDPOINT_URL names and this repository did not start is left as it is.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
@@ -18,9 +19,6 @@ use_cloud
 pid_file=$here/cloud.pid
 log=$here/cloud.log
 limit=60 # seconds until it must answer; LocalStack may pull its image before that
-
-answers() { curl -fsS -m 2 -o /dev/null "$endpoint/_localstack/health" 2>/dev/null; }
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$LOCAL_PORT") 2>/dev/null; }
 
 # holder says who listens on the port, as well as this machine tells.
 holder() {
@@ -64,10 +62,9 @@ start() {
 		return
 	fi
 	! stale || rm -f "$pid_file"
-	! listening || die "Port $LOCAL_PORT is in use by $(holder), which this repository did not start." \
-		"Stop that program, or take another port: LOCAL_PORT=4567 $script ${command}"
+	! listening "$LOCAL_PORT" || in_use
 	mkdir -p "$here/tmp"
-	echo "$LOCAL_CLOUD $LOCAL_PORT $LOCAL_AUTH" >"$here/cloud"
+	echo "$LOCAL_CLOUD $LOCAL_PORT $LOCAL_AUTH ${LOCALSTACK_VERSION:-}" >"$here/cloud"
 	if [ "$LOCAL_CLOUD" = localstack ]; then
 		compose up -d || die "LocalStack did not start." "Is Docker running? Try: docker info"
 	else
@@ -85,6 +82,12 @@ start() {
 		sleep 0.2
 	done
 	ok "$LOCAL_CLOUD is running on $endpoint ($((SECONDS - since)) s)"
+}
+
+in_use() {
+	local advice=("Stop that program, or take another port: LOCAL_PORT=4567 $script $command")
+	! answers || advice+=("Or use what answers there: AWS_ENDPOINT_URL=$endpoint ./scripts/setup.sh")
+	die "Port $LOCAL_PORT is in use by $(holder), which this repository did not start." "${advice[@]}"
 }
 
 crashed() {
@@ -108,7 +111,7 @@ status() {
 	if ! running >/dev/null; then
 		say "$LOCAL_CLOUD is not running (scripts/setup-localstack.sh start)"
 		! stale || lines 5 | sed 's/^/  │ /'
-		! listening || say "Port $LOCAL_PORT is in use by $(holder)."
+		! listening "$LOCAL_PORT" || say "Port $LOCAL_PORT is in use by $(holder)."
 		exit 3
 	fi
 	answers || die "$LOCAL_CLOUD runs ($(running)) but does not answer on $endpoint." "scripts/setup-localstack.sh logs --no-follow"
@@ -131,6 +134,16 @@ reset() {
 }
 
 command=${1:-}
+if [ -n "$foreign" ]; then
+	case $command in
+	status) answers || { say "Nothing answers on $endpoint, which AWS_ENDPOINT_URL names." && exit 3; } ;;
+	start) need_cloud ;;
+	stop | restart | reset | logs) die "$(not_ours)" "Whoever started it can. Without AWS_ENDPOINT_URL this script means the repository's own (.local/$LOCAL_NAME)." ;;
+	*) usage >&2 && exit 2 ;;
+	esac
+	ok "$(not_ours)"
+	exit
+fi
 case $command in
 start | stop | status) "$command" ;;
 restart) stop && start ;;

@@ -6,7 +6,7 @@
 #   scripts/setup.sh
 #
 # Settings: LOCAL_CLOUD=localstack uses LocalStack in Docker instead of MiniStack; LOCAL_PORT=4567 another port;
-# localstack/README.md describes them and the rest.
+# AWS_ENDPOINT_URL=http://HOST:PORT a local cloud that runs already. localstack/README.md describes them and the rest.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
@@ -26,10 +26,11 @@ check_needs() {
 	find_python >/dev/null || missing+=("Python 3.10 to 3.13 with venv (Debian, Ubuntu: apt install python3-venv; macOS: brew install python@3.13; PYTHON=… names one)")
 	command -v curl >/dev/null || missing+=("curl (Debian, Ubuntu: apt install curl)")
 	command -v make >/dev/null || missing+=("make (Debian, Ubuntu: apt install make; macOS: xcode-select --install)")
-	if [ "$LOCAL_CLOUD" = ministack ] && [ "$(uname)" != Linux ]; then
+	if [ -n "$foreign" ]; then
+		:
+	elif [ "$LOCAL_CLOUD" = ministack ] && [ "$(uname)" != Linux ]; then
 		missing+=("Linux: MiniStack runs the functions as they are built. Elsewhere: LOCAL_CLOUD=localstack ./scripts/setup.sh, with Docker")
-	fi
-	if [ "$LOCAL_CLOUD" = localstack ] && ! docker info >/dev/null 2>&1; then
+	elif [ "$LOCAL_CLOUD" = localstack ] && ! docker info >/dev/null 2>&1; then
 		missing+=("Docker, running (https://docs.docker.com/engine/install/); without LOCAL_CLOUD=localstack it is not needed")
 	fi
 	if [ ${#missing[@]} -gt 0 ]; then
@@ -42,25 +43,31 @@ check_needs() {
 prepare() {
 	local jobs=() job
 	venv_ready tools || { make_venv tools & jobs+=($!); }
-	[ "$LOCAL_CLOUD" != ministack ] || venv_ready ministack || { make_venv ministack & jobs+=($!); }
+	[ -n "$foreign" ] || [ "$LOCAL_CLOUD" != ministack ] || venv_ready ministack || { make_venv ministack & jobs+=($!); }
 	{ go mod download && go build -o "$tools/bin/account" ./scripts/account; } & jobs+=($!)
 	for job in "${jobs[@]}"; do wait "$job" || return; done
 }
 
 check_needs
 step "Install the tools and modules into .tools" prepare
-scripts/setup-localstack.sh start
+scripts/setup-localstack.sh start # or only says that another one is used
 step "Build the functions (sam build)" build_stack
 step "Deploy the stack (sam deploy)" deploy_stack
 say "… The producer sends 200 events: some invalid, some twice"
 "$tools/bin/account" run || die "The trial run failed." "scripts/logs.sh --no-follow shows what the functions say." \
 	"scripts/setup-localstack.sh status says how the local cloud is." "./scripts/setup.sh tries again."
+first='' remove='remove what this made'
+if [ -n "$foreign" ]; then
+	first="  export AWS_ENDPOINT_URL=$endpoint"$'\n'"                                         before all of these: nothing remembers it"$'\n'
+	remove="$remove here; that cloud keeps the stack"
+fi
 cat <<EOF
 
 Ready after $((SECONDS - began)) s. What to try next:
-  ./scripts/test-simple.sh               five checks in words
+$first  ./scripts/test-simple.sh               five checks in words
   ./scripts/producer/run-producer.sh     events, continuously
   ./scripts/logs.sh                      what the functions say
   ./scripts/test-system.sh               all tests
-  ./scripts/clean.sh                     remove what this made
+  eval "\$(./scripts/env.sh)"             this terminal made ready for commands of your own
+  ./scripts/clean.sh                     $remove
 EOF

@@ -8,7 +8,7 @@
 #   scripts/test-invoke.sh sam local invoke ProcessorFunction -e FILE
 #                                                any command of `sam local`, with the way to the local cloud added
 #
-# The functions are built before they run. LOCAL_PORT and LOCAL_NAME say which local cloud is meant.
+# The functions are built before they run. LOCAL_PORT and LOCAL_NAME, or AWS_ENDPOINT_URL, say which local cloud is meant.
 
 caller=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

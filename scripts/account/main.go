@@ -15,6 +15,7 @@ import (
 type commands struct {
 	Run    run    `cmd:"" help:"Send events, wait for them, and print the account as a table."`
 	Simple simple `cmd:"" help:"Check the running stack in five sentences."`
+	Urls   urls   `cmd:"" help:"Print the URLs of health and of the two queues."`
 }
 
 func main() {

@@ -108,7 +108,7 @@ func declareEndpoint(template []byte) ([]byte, error) {
 	return []byte(strings.Replace(text, variables, variables+"        AWS_ENDPOINT_URL: ''\n", 1)), nil
 }
 
-// reach makes the local cloud reachable from containers and says where. It listens on the loopback interface only,
+// reach makes the local cloud reachable from containers and says where. It may listen on the loopback interface only,
 // so on Linux this program forwards from the address that Docker's bridge has on this machine: to containers, and to
 // nobody else. Docker Desktop, whose bridge is in a machine of its own, brings a name for this one.
 func reach(ctx context.Context, endpoint string) (string, io.Closer, error) {
@@ -123,7 +123,7 @@ func reach(ctx context.Context, endpoint string) (string, io.Closer, error) {
 	}
 	address, found := addressOf(strings.TrimSpace(bridge))
 	if !found {
-		return "http://host.docker.internal:" + target.Port(), io.NopCloser(nil), nil
+		return fromDesktop(*target), io.NopCloser(nil), nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
@@ -132,6 +132,15 @@ func reach(ctx context.Context, endpoint string) (string, io.Closer, error) {
 	server := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target), ReadHeaderTimeout: 10 * time.Second}
 	go server.Serve(listener) //nolint:errcheck // ends with close
 	return "http://" + listener.Addr().String(), server, nil
+}
+
+// fromDesktop is an endpoint as containers of Docker Desktop name it: only what is on this machine has another name there.
+func fromDesktop(endpoint url.URL) string {
+	host := endpoint.Hostname()
+	if ip := net.ParseIP(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback()) {
+		endpoint.Host = strings.TrimSuffix("host.docker.internal:"+endpoint.Port(), ":")
+	}
+	return endpoint.String()
 }
 
 // addressOf is the IPv4 address of a network interface of this machine, where it has one of that name.

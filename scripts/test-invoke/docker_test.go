@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,25 @@ func TestReachStaysOffOtherInterfaces(t *testing.T) {
 	}
 	if address, found := addressOf("lo"); found && address != "127.0.0.1" {
 		t.Errorf("the loopback interface has address %s", address)
+	}
+}
+
+func TestFromDesktop(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"http://127.0.0.1:4566":       "http://host.docker.internal:4566",
+		"http://localhost:4566":       "http://host.docker.internal:4566",
+		"https://cloud.localhost":     "https://host.docker.internal",
+		"http://[::1]:4566":           "http://host.docker.internal:4566",
+		"http://192.168.1.20:4566":    "http://192.168.1.20:4566",
+		"https://cloud.internal:4566": "https://cloud.internal:4566",
+	} {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fromDesktop(*u); got != want {
+			t.Errorf("fromDesktop(%s) = %s, want %s", endpoint, got, want)
+		}
 	}
 }
 
