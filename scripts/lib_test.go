@@ -212,7 +212,7 @@ func TestRefusal(t *testing.T) {
 // TestAForeignCloudIsLeftAsItIs runs what starts, stops and cleans against a cloud that this repository did not start.
 func TestAForeignCloudIsLeftAsItIs(t *testing.T) {
 	root := repository(t)
-	cloud := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	cloud := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}

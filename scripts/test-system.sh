@@ -78,6 +78,7 @@ if [ "${1:-}" = quick ]; then
 	exit
 fi
 [ $# -eq 0 ] || { usage >&2 && exit 2; }
+[ -z "$foreign" ] || (use_cloud && need_cloud) # before anything that takes long
 
 # --- without a cloud ------------------------------------------------------------------------------------------
 
