@@ -1,15 +1,12 @@
 package dynamo
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"event-processor/internal/event"
@@ -51,15 +48,7 @@ func (s *itemServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestCreateMissing(t *testing.T) {
 	kept := map[string]any{"name": "changed by hand"}
 	s := &itemServer{items: map[string]map[string]any{"b": kept}}
-	web := httptest.NewServer(s)
-	t.Cleanup(web.Close)
-	table := NewClients(Open(aws.Config{
-		Region:       "us-east-1",
-		BaseEndpoint: &web.URL,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-		}),
-	}, 1), "clients")
+	table := NewClients(inMemory(s), "clients")
 	clients := []event.Client{
 		{ID: "a", Name: "A", Active: true, AllowedTypes: []string{"monitoring"}, AllowedSenders: []string{"ROLE"}, RetentionDays: 90},
 		{ID: "b", Name: "B"},

@@ -3,12 +3,8 @@ package dynamo
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
 func TestTableState(t *testing.T) {
@@ -26,19 +22,13 @@ func TestTableState(t *testing.T) {
 		"no table": {status: 200, body: `{}`, err: "no table"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			db := inMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if got := r.Header.Get("X-Amz-Target"); got != "DynamoDB_20120810.DescribeTable" {
 					t.Errorf("got a call of %s, want DescribeTable", got)
 				}
 				w.WriteHeader(tt.status)
 				_, _ = io.WriteString(w, tt.body)
 			}))
-			defer server.Close()
-			db := Open(aws.Config{
-				Region:       "us-east-1",
-				BaseEndpoint: aws.String(server.URL),
-				Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-			}, 1)
 			word, working, err := NewTable(db, "events").State(t.Context())
 			if word != tt.word || working != tt.working {
 				t.Errorf("got %q, %v, want %q, %v", word, working, tt.word, tt.working)

@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
 
 	"event-processor/internal/event"
@@ -17,7 +14,7 @@ import (
 
 func TestRemove(t *testing.T) {
 	var removed []string
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	db := inMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request struct {
 			TableName string
 			Key       map[string]struct{ S string }
@@ -33,10 +30,6 @@ func TestRemove(t *testing.T) {
 		removed = append(removed, request.TableName+" "+request.Key["client_id"].S+request.Key["event_id"].S)
 		_, _ = io.WriteString(w, "{}")
 	}))
-	defer web.Close()
-	db := Open(aws.Config{
-		Region: "us-east-1", BaseEndpoint: &web.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	}, 1)
 	table, events := NewClients(db, "clients"), NewEvents(db, "events", 1, 0)
 	if err := table.Remove(t.Context(), []string{"a", "b"}); err != nil {
 		t.Error(err)
