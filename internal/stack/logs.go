@@ -25,6 +25,9 @@ type Tail struct {
 	group string
 	from  time.Time
 	seen  map[identity]bool // of the lines since from
+
+	pattern *string // nil is every line
+	to      *int64  // Unix milliseconds; nil is no end
 }
 
 type identity struct {
@@ -67,7 +70,7 @@ func inOrder(lines []Line) {
 func (t *Tail) read(ctx context.Context, from time.Time) (fresh []Line, last time.Time, more bool, err error) {
 	const mostInAnAnswer = 10_000
 	pages := cloudwatchlogs.NewFilterLogEventsPaginator(t.stack.logs, &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: &t.group, StartTime: aws.Int64(from.UnixMilli()),
+		LogGroupName: &t.group, StartTime: aws.Int64(from.UnixMilli()), EndTime: t.to, FilterPattern: t.pattern,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
