@@ -126,5 +126,5 @@ check "The producer makes the sample clients" \
 counted "Golden batches through sam local invoke" scripts/test-invoke.sh ${INVOKE:+"--$INVOKE"}
 TEST_ENDPOINT=$endpoint go_tests "Contract of the table adapter" -count=1 \
 	-run '^TestContract$' ./internal/dynamo
-TEST_ENDPOINT=$endpoint go_tests "System tests" -count=1 -timeout 15m ./internal/systemtest
+TEST_ENDPOINT=$endpoint go_tests "System tests" -count=1 -timeout 60m ./internal/systemtest
 summary

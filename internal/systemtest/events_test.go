@@ -34,7 +34,7 @@ func eventsOfEachKind(t *testing.T, s *system) {
 	// The first of an id that comes again, stored before the others are sent.
 	again := uuid.NewString()
 	s.send(body(all, "transaction", again, payloads["transaction"]))
-	s.eventually(20*time.Second, "the first event is stored", func() bool { _, ok := s.item(all, again); return ok })
+	s.eventually("the first event is stored", func() bool { _, ok := s.item(all, again); return ok })
 
 	good := payloads["integration"]
 	id := uuid.NewString
@@ -75,7 +75,7 @@ func eventsOfEachKind(t *testing.T, s *system) {
 			if c.outcome == event.Stored {
 				part := strings.Split(c.body, `"`)
 				eventID, clientID := part[3], part[11]
-				s.eventually(20*time.Second, "it is in the table", func() bool { _, ok := s.item(clientID, eventID); return ok })
+				s.eventually("it is in the table", func() bool { _, ok := s.item(clientID, eventID); return ok })
 				item, _ := s.item(clientID, eventID)
 				if !s.keeps(c.body, &item.Event) || item.Event.MessageID != c.messageID || item.Event.CorrelationID != "test-correlation" {
 					t.Errorf("stored %+v", item)
@@ -89,7 +89,7 @@ func eventsOfEachKind(t *testing.T, s *system) {
 				return
 			}
 			var line logLine
-			s.eventually(20*time.Second, "its outcome is in the log", func() bool {
+			s.eventually("its outcome is in the log", func() bool {
 				s.log()
 				l, ok := s.outcome(c.messageID)
 				line = l
@@ -99,7 +99,7 @@ func eventsOfEachKind(t *testing.T, s *system) {
 				t.Errorf("got %s, want %s %s", line.text, c.outcome, c.reason)
 			}
 			if c.outcome == event.Rejected {
-				s.eventually(20*time.Second, "it is a dead letter", func() bool {
+				s.eventually("it is a dead letter", func() bool {
 					if _, ok := dead[c.messageID]; !ok {
 						maps.Copy(dead, s.deadLetters())
 					}
@@ -150,7 +150,7 @@ func TestVectors(t *testing.T) {
 		}
 		want[s.send(string(text))] = name
 	}
-	s.eventually(60*time.Second, "all vectors are dead letters", func() bool {
+	s.eventually("all vectors are dead letters", func() bool {
 		s.log()
 		for messageID := range want {
 			if l, ok := s.outcome(messageID); !ok || l.ReceiveCount < 5 {
@@ -159,7 +159,7 @@ func TestVectors(t *testing.T) {
 		}
 		return true
 	})
-	s.eventually(20*time.Second, "the dead-letter queue holds them", func() bool {
+	s.eventually("the dead-letter queue holds them", func() bool {
 		dead := s.deadLetters()
 		for messageID := range want {
 			if _, ok := dead[messageID]; !ok {
@@ -180,7 +180,6 @@ func TestVectors(t *testing.T) {
 func TestTwiceIsOnce(t *testing.T) {
 	s := open(t)
 	const count, twice = 1000, 100
-	before := s.count()
 	seed := rand.Uint64() >> 11
 	var answer struct {
 		Sent, Failed int
@@ -192,7 +191,7 @@ func TestTwiceIsOnce(t *testing.T) {
 	if answer.Sent != count+twice || answer.Failed != 0 || len(answer.EventIDs) != count {
 		t.Fatalf("sent %d, failed %d, %d event ids", answer.Sent, answer.Failed, len(answer.EventIDs))
 	}
-	s.eventually(60*time.Second, "the queue is empty", func() bool { return s.queued() == 0 })
+	s.eventually("the queue is empty", func() bool { return s.queued() == 0 })
 
 	run, err := generate.New(generate.Options{Count: count, Duplicates: float64(twice) / count, Seed: &seed, MaxBodyBytes: 256 << 10}, time.Now())
 	if err != nil {
@@ -219,14 +218,12 @@ func TestTwiceIsOnce(t *testing.T) {
 			t.Errorf("%v is stored with another body", key)
 		}
 	}
-	if got := s.count() - before; got != count {
-		t.Errorf("the table grew by %d, want %d", got, count)
-	}
-	s.eventually(20*time.Second, "all duplicates are in the log", func() bool {
+	s.eventually("all duplicates are in the log", func() bool {
 		s.log()
 		n := 0
 		for id := range s.lines {
-			if l, _ := s.outcome(id); l.Outcome == string(event.Duplicate) {
+			l, _ := s.outcome(id)
+			if _, ours := bodies[event.Key{ClientID: l.ClientID, EventID: l.EventID}]; ours && l.Outcome == string(event.Duplicate) {
 				n++
 			}
 		}

@@ -19,7 +19,7 @@ import (
 // TestRolesHaveNoMoreThanTheyNeed takes each function's role and tries what it must not do. That the roles have
 // what they need is shown by every other test, since they run with IAM enforced.
 func TestRolesHaveNoMoreThanTheyNeed(t *testing.T) {
-	s := open(t)
+	s := connect(t)
 	if os.Getenv("TEST_AUTH") == "" {
 		t.Skip("TEST_AUTH is not set: the cloud at TEST_ENDPOINT does not enforce IAM")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,12 +35,23 @@ type system struct {
 	sqs    *sqs.Client
 	db     *dynamodb.Client
 	events *dynamo.Events
+	queue  *queue.Queue
 	dlq    *queue.Queue
-	tail   *stack.Tail
-	lines  map[string][]logLine // by message id
-	asked  int                  // how often the log was read
+	tail   *tail
+	lines  map[string][]logLine // by message id, in the order of their receives
+
+	visibility time.Duration   // how long a message in flight may lie still at most
+	nudges     bool            // the last lines of an environment are shown with its next invocation
+	found      map[string]int  // what the condition under way came upon
+	behind     map[string]bool // the functions whose logs it reads
 
 	rewrites bool // bodies come through to the processor written anew
+}
+
+// tail is the log of a function, as a test follows it.
+type tail struct {
+	*stack.Tail
+	function string
 }
 
 // logLine is one line of the processor about one record.
@@ -59,34 +71,79 @@ type logLine struct {
 	text string
 }
 
-// open finds the stack at TEST_ENDPOINT, or skips the test.
+// open finds the stack at TEST_ENDPOINT, or skips the test. It waits until the event queue is empty: what the test
+// before left behind is not this one's.
 func open(t *testing.T) *system {
+	t.Helper()
+	return connect(t).begin()
+}
+
+// begin waits until the event queue is empty, and follows the log from there.
+func (s *system) begin() *system {
+	s.t.Helper()
+	s.eventually("the event queue is empty", func() bool { return s.queued() == 0 })
+	s.tail = s.follow(s.Processor, time.Now().Add(-time.Second))
+	return s
+}
+
+// connect is open for a test that sends no events.
+func connect(t *testing.T) *system {
 	t.Helper()
 	endpoint := os.Getenv("TEST_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("TEST_ENDPOINT names no local cloud; ./scripts/test-system.sh starts one")
 	}
-	return openAt(t, endpoint)
+	return connectTo(t, endpoint)
 }
 
-// openAt finds the stack at an endpoint.
-func openAt(t *testing.T, endpoint string) *system {
+// connectTo finds the stack at an endpoint.
+func connectTo(t *testing.T, endpoint string) *system {
 	t.Helper()
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithBaseEndpoint(endpoint), config.WithRegion("us-east-1"),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("test", "test", "")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := stack.Find(t.Context(), cfg, cmp.Or(os.Getenv("STACK_NAME"), "event-processor"))
+	found, err := stack.Find(t.Context(), cfg, cmp.Or(os.Getenv("STACK_NAME"), "event-processor"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &system{
-		Stack: s, t: t, sqs: sqs.NewFromConfig(cfg), db: dynamodb.NewFromConfig(cfg),
-		events: dynamo.NewEvents(dynamo.Open(cfg, 8), s.EventsTable, 8, 0),
-		dlq:    queue.New(cfg, s.DLQURL, 4),
-		tail:   s.Tail(s.Processor, time.Now().Add(-time.Second)), lines: map[string][]logLine{},
+	s := &system{
+		Stack: found, t: t, sqs: sqs.NewFromConfig(cfg), db: dynamodb.NewFromConfig(cfg),
+		events: dynamo.NewEvents(dynamo.Open(cfg, 8), found.EventsTable, 8, 0),
+		queue:  queue.New(cfg, found.QueueURL, 8), dlq: queue.New(cfg, found.DLQURL, 4),
+		lines: map[string][]logLine{}, found: map[string]int{}, behind: map[string]bool{},
 	}
+	s.nudges = s.needsNudge()
+	s.visibility = s.visibilityTimeout()
+	return s
+}
+
+// needsNudge reports whether the last lines of an environment are shown only with its next invocation.
+func (s *system) needsNudge() bool {
+	s.t.Helper()
+	name, _, err := s.Cloud(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return name == "MiniStack"
+}
+
+// visibilityTimeout is the event queue's.
+func (s *system) visibilityTimeout() time.Duration {
+	s.t.Helper()
+	const name = sqstypes.QueueAttributeNameVisibilityTimeout
+	out, err := s.sqs.GetQueueAttributes(s.t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: &s.QueueURL, AttributeNames: []sqstypes.QueueAttributeName{name},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	seconds, err := strconv.Atoi(out.Attributes[string(name)])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // client puts a client of this test's own into the table and returns its id.
@@ -125,61 +182,132 @@ func (s *system) send(body string, attributes ...string) string {
 	return *out.MessageId
 }
 
-// eventually asks until ok, and fails the test with what was missing when the time is up.
-func (s *system) eventually(within time.Duration, what string, ok func() bool) {
+// patience is how long nothing may move while a test waits, and looks is how often it must have looked meanwhile. A
+// cold start in a container on a busy machine takes a part of it.
+const (
+	patience = time.Minute
+	looks    = 20
+)
+
+// eventually asks until ok, for as long as anything moves: the depths of the queues, the log, what the condition comes
+// upon. A slow cloud makes a test slow and not red. Where nothing moves any more the test fails with what is missing.
+// Messages in flight may lie in a backoff, or wait for what a function took and did not answer: while there are some,
+// the queue's visibility timeout is added to the patience.
+func (s *system) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(within); !ok(); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("after %s still not: %s", within, what)
+	began := time.Now()
+	moved, nudge, looked, last := began, 2*time.Second, 0, ""
+	for pause := 25 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		clear(s.found)
+		clear(s.behind)
+		if ok() {
+			return
 		}
+		standing, inFlight := s.standing()
+		if looked++; standing != last {
+			moved, nudge, looked, last = time.Now(), 2*time.Second, 0, standing
+		}
+		still, limit := time.Since(moved), patience
+		if inFlight {
+			limit += s.visibility
+		}
+		deadline, bounded := s.t.Deadline()
+		ends := bounded && time.Until(deadline) < 10*time.Second
+		if ends || still > limit && looked > looks {
+			s.t.Fatalf("after %s still not: %s. Nothing moved for %s of %s: %s", time.Since(began).Round(time.Second), what,
+				still.Round(time.Second), limit, standing)
+		}
+		if still > nudge && s.nudges && len(s.behind) > 0 {
+			s.nudge()
+			nudge *= 2
+		}
+		time.Sleep(pause)
 	}
 }
 
-// log reads what the processor logged since the last call. MiniStack may show the last lines of an environment only
-// with its next invocation, so whoever asks for long nudges them.
-func (s *system) log() {
+// standing says how things stand, and whether messages are in flight.
+func (s *system) standing() (text string, inFlight bool) {
 	s.t.Helper()
-	if s.asked++; s.asked%10 == 0 {
-		s.nudge()
-	}
-	lines, err := s.tail.Next(s.t.Context())
+	ctx := context.WithoutCancel(s.t.Context())
+	waiting, flying, err := s.queue.Depth(ctx)
 	if err != nil {
-		if strings.Contains(err.Error(), "ResourceNotFound") { // nothing has been logged yet
-			return
-		}
 		s.t.Fatal(err)
 	}
-	for _, line := range lines {
+	// How many of the dead letters are in flight is what the tests themselves do.
+	dead, looked, err := s.dlq.Depth(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	lines := 0
+	for _, l := range s.lines {
+		lines += len(l)
+	}
+	return fmt.Sprintf("%d messages wait and %d are in flight, %d dead letters, %d lines about records were read, and found were %v",
+		waiting, flying, dead+looked, lines, s.found), flying > 0
+}
+
+// follow reads the log of a function from an instant on.
+func (s *system) follow(function string, since time.Time) *tail {
+	return &tail{s.Tail(function, since), function}
+}
+
+// read returns the lines that came since the last call. Those of a nudge are among them, so it is for the caller to say
+// which ones are news.
+func (s *system) read(from *tail) []stack.Line {
+	s.t.Helper()
+	s.behind[from.function] = true
+	lines, err := from.Next(s.t.Context())
+	if err != nil && !strings.Contains(err.Error(), "ResourceNotFound") { // that is a log in which nothing stands yet
+		s.t.Fatal(err)
+	}
+	return lines
+}
+
+// log reads what the processor logged about records since the last call.
+func (s *system) log() {
+	s.t.Helper()
+	for _, line := range s.read(s.tail) {
 		var l logLine
 		if json.Unmarshal([]byte(line.Text), &l) == nil && l.Message == "record" {
 			l.text = line.Text
+			// Not every log answers in the order of its lines.
 			s.lines[l.MessageID] = append(s.lines[l.MessageID], l)
+			slices.SortStableFunc(s.lines[l.MessageID], func(a, b logLine) int { return a.ReceiveCount - b.ReceiveCount })
 		}
 	}
 }
 
-// nudge gives every environment of the processor an empty batch.
+// nudge has the functions whose log is read show their last lines.
 func (s *system) nudge() {
 	var group sync.WaitGroup
-	for range 10 { // as many as may run side by side
+	call := func(function string, nothing any) {
 		group.Go(func() {
 			var answer any
-			if err := s.Invoke(s.t.Context(), s.Processor, map[string]any{"Records": []any{}}, &answer); err != nil {
-				s.t.Logf("an empty batch: %v", err)
+			if err := s.Invoke(s.t.Context(), function, nothing, &answer); err != nil {
+				s.t.Logf("%s with nothing to do: %v", function, err)
 			}
 		})
+	}
+	for function := range s.behind {
+		switch function {
+		case s.Producer:
+			call(function, map[string]any{"count": 0})
+		case s.Processor:
+			for range 10 { // as many environments as may run side by side
+				call(function, map[string]any{"Records": []any{}})
+			}
+		}
 	}
 	group.Wait()
 }
 
-// outcome is the line of the last receive of a message that is not about a stored record. Lines of several
-// environments come in no order, and one of an earlier receive may come last.
+// outcome is the line of a message's newest receive that is not about a stored record.
 func (s *system) outcome(messageID string) (logLine, bool) {
 	lines := s.lines[messageID]
 	if len(lines) == 0 {
 		return logLine{}, false
 	}
-	return slices.MaxFunc(lines, func(a, b logLine) int { return cmp.Compare(a.ReceiveCount, b.ReceiveCount) }), true
+	return lines[len(lines)-1], true
 }
 
 // item reads what is stored under a key.
@@ -191,6 +319,7 @@ func (s *system) item(clientID, eventID string) (dynamo.Item, bool) {
 		s.t.Fatal(err)
 	}
 	item, ok := items[key]
+	s.found["items"] += len(items)
 	return item, ok
 }
 
@@ -198,7 +327,7 @@ func (s *system) item(clientID, eventID string) (dynamo.Item, bool) {
 func (s *system) deadLetters() map[string]queue.Lying {
 	s.t.Helper()
 	found := map[string]queue.Lying{}
-	if err := s.dlq.Peek(s.t.Context(), 30*time.Second, func(m queue.Lying) { found[m.ID] = m }); err != nil {
+	if err := s.dlq.Peek(s.t.Context(), 2*time.Minute, func(m queue.Lying) { found[m.ID] = m }); err != nil {
 		s.t.Fatal(err)
 	}
 	return found
@@ -207,7 +336,7 @@ func (s *system) deadLetters() map[string]queue.Lying {
 // queued is how many messages are on the event queue, visible or in flight.
 func (s *system) queued() int {
 	s.t.Helper()
-	waiting, inFlight, err := queue.New(s.Config, s.QueueURL, 1).Depth(context.WithoutCancel(s.t.Context()))
+	waiting, inFlight, err := s.queue.Depth(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}

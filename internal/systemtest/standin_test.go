@@ -42,13 +42,14 @@ func TestTraits(t *testing.T) {
 				}
 			})
 			// Restored before the stand-in ends. MiniStack sets AWS_ENDPOINT_URL itself.
-			behind := openAt(t, endpoint)
+			behind := open(t)
 			for _, function := range []string{behind.Producer, behind.Processor, behind.Health} {
 				behind.configure(function, nil, map[string]string{"AWS_ENDPOINT_URL_SQS": server.URL})
 			}
 			through := func(t *testing.T) *system {
-				s := openAt(t, server.URL)
-				s.rewrites = slices.Contains(traits, standin.Rewrites)
+				s := connectTo(t, server.URL)
+				s.nudges = behind.nudges // whatever the stand-in says it is
+				s.begin().rewrites = slices.Contains(traits, standin.Rewrites)
 				return s
 			}
 			t.Run("health", func(t *testing.T) { health(t, through(t)) })
