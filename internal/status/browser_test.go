@@ -106,8 +106,11 @@ func (b browser) open(t *testing.T, url string, v view) *tab {
 	if err := chromedp.Do(ctx); err != nil { // opens the tab, for as long as ctx
 		t.Fatal(err)
 	}
-	p.ctx, cancel = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(cancel)
+	p.ctx = ctx
+	if deadline, ok := t.Deadline(); ok {
+		p.ctx, cancel = context.WithDeadline(ctx, deadline.Add(-10*time.Second))
+		t.Cleanup(cancel)
+	}
 	scheme := "light"
 	if v.dark {
 		scheme = "dark"
@@ -166,13 +169,18 @@ func eval[T any](p *tab, expression string) T {
 	return v
 }
 
-// wait waits until a condition in JavaScript holds.
+// wait waits until a condition in JavaScript holds, for as long as the page changes and a minute more.
 func (p *tab) wait(condition string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !eval[bool](p, condition); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s does not become true; the page says: %s", condition, p.text("body"))
+	changed, last := time.Now(), ""
+	for !eval[bool](p, condition) {
+		if text := p.text("body"); text != last {
+			changed, last = time.Now(), text
 		}
+		if time.Since(changed) > time.Minute {
+			p.t.Fatalf("%s does not become true; the page says: %s", condition, last)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

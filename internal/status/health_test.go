@@ -230,11 +230,15 @@ func TestAReportServesForFiveSeconds(t *testing.T) {
 
 func TestCallersAtTheSameTimeShareOneLook(t *testing.T) {
 	cloud := newFakeCloud()
-	cloud.before = func(context.Context, string) { time.Sleep(10 * time.Millisecond) }
+	var came, callers sync.WaitGroup
+	came.Add(20)
+	cloud.before = func(context.Context, string) { came.Wait() }
 	health := New(cloud.parts(), "local", "dev")
-	var callers sync.WaitGroup
 	for range 20 {
-		callers.Go(func() { health.Report(t.Context()) })
+		callers.Go(func() {
+			came.Done()
+			health.Report(t.Context())
+		})
 	}
 	callers.Wait()
 	for part, looks := range cloud.looks {
