@@ -112,7 +112,7 @@ use_own() {
 	trap take_down EXIT
 	scripts/setup-localstack.sh reset --yes >/dev/null 2>&1 || true # what a run that was killed left behind
 	check "Start a local cloud of its own on port $LOCAL_PORT, with IAM enforced" scripts/setup-localstack.sh start
-	export TEST_RESTART=1 TEST_AUTH=1
+	export TEST_RESTART=1
 }
 take_down() {
 	[ -n "${KEEP:-}" ] || { scripts/setup-localstack.sh stop && rm -rf "$here"; } >/dev/null 2>&1 || true

@@ -15,27 +15,28 @@ import (
 //go:embed poller.py
 var pollerScript string
 
-// poller is a Python that reads and writes bodies for as long as the stand-in runs. No other language's JSON has
+// Poller is a Python that reads and writes bodies for as long as the stand-in runs. No other language's JSON has
 // exactly the same readings.
-type poller struct {
+type Poller struct {
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	to   io.WriteCloser
 	from *bufio.Reader
 }
 
-func startPoller(ctx context.Context) (*poller, error) {
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), "python3", "-I", "-c", pollerScript) // close ends it
+// NewPoller starts one. Close ends it.
+func NewPoller(ctx context.Context) (*Poller, error) {
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), "python3", "-I", "-c", pollerScript) // Close ends it
 	to, errTo := cmd.StdinPipe()
 	from, errFrom := cmd.StdoutPipe()
 	if err := errors.Join(errTo, errFrom, cmd.Start()); err != nil {
 		return nil, fmt.Errorf("start python3, which writes bodies anew: %w", err)
 	}
-	return &poller{cmd: cmd, to: to, from: bufio.NewReader(from)}, nil
+	return &Poller{cmd: cmd, to: to, from: bufio.NewReader(from)}, nil
 }
 
-// anew is the body as a function sees it.
-func (p *poller) anew(body string) (string, error) {
+// Anew is the body as a function sees it.
+func (p *Poller) Anew(body string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, err := io.WriteString(p.to, base64.StdEncoding.EncodeToString([]byte(body))+"\n"); err != nil {
@@ -49,7 +50,8 @@ func (p *poller) anew(body string) (string, error) {
 	return string(text), err
 }
 
-func (p *poller) close() error {
+// Close ends the Python.
+func (p *Poller) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return errors.Join(p.to.Close(), p.cmd.Wait())

@@ -216,7 +216,7 @@ func (s *StandIn) writeAnew(message object) error {
 		return nil
 	}
 	original := message.text("MessageBody")
-	body, err := s.poller.anew(original)
+	body, err := s.poller.Anew(original)
 	if err != nil {
 		return err
 	}

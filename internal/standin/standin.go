@@ -46,7 +46,7 @@ type StandIn struct {
 	direct http.RoundTripper
 	proxy  *httputil.ReverseProxy
 
-	poller *poller // with Rewrites only
+	poller *Poller // with Rewrites only
 	sent   originals
 }
 
@@ -79,7 +79,7 @@ func New(ctx context.Context, cloud string, traits ...Trait) (*StandIn, error) {
 		},
 	}
 	if s.traits[Rewrites] {
-		if s.poller, err = startPoller(ctx); err != nil {
+		if s.poller, err = NewPoller(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +91,7 @@ func (s *StandIn) Close() error {
 	if s.poller == nil {
 		return nil
 	}
-	return s.poller.close()
+	return s.poller.Close()
 }
 
 // ServeHTTP answers a request as the cloud with these traits does.

@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"event-processor/internal/decode"
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
 	"event-processor/internal/queue"
@@ -115,7 +117,7 @@ func eventsOfEachKind(t *testing.T, s *system) {
 // way with the same meaning, and another hash.
 func (s *system) keeps(body string, stored *event.Event) bool {
 	s.t.Helper()
-	if !s.rewrites {
+	if s.on().KeepsBodies {
 		return strings.Contains(body, stored.Payload) && stored.Hash == event.HashOf(body)
 	}
 	sent := *stored
@@ -135,6 +137,11 @@ func TestVectors(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no vectors: %v", err)
 	}
+	decoder, err := decode.New(256<<10, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew := s.rewriter()
 	want := map[string]string{} // file by message id
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
@@ -147,6 +154,11 @@ func TestVectors(t *testing.T) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var rejection *event.Rejection
+		if _, err := decoder.Decode(&event.Record{Body: anew(string(text))}); !errors.As(err, &rejection) || !strings.HasPrefix(name, string(rejection.Reason)) {
+			s.leaveOut(t, name+", which is gone where bodies are written anew")
+			continue
 		}
 		want[s.send(string(text))] = name
 	}
@@ -197,6 +209,7 @@ func TestTwiceIsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	anew := s.rewriter()
 	bodies := map[event.Key]event.Hash{}
 	var keys []event.Key
 	for m := range run.All() {
@@ -204,7 +217,7 @@ func TestTwiceIsOnce(t *testing.T) {
 		if _, ok := bodies[key]; !ok {
 			keys = append(keys, key)
 		}
-		bodies[key] = event.HashOf(m.Body)
+		bodies[key] = event.HashOf(anew(m.Body))
 	}
 	items, err := s.events.Read(t.Context(), keys)
 	if err != nil {

@@ -107,6 +107,9 @@ func TestStateSurvivesARestart(t *testing.T) {
 	if os.Getenv("TEST_RESTART") == "" {
 		t.Skip("TEST_RESTART is not set: the cloud at TEST_ENDPOINT is not this test's own")
 	}
+	if !s.on().KeepsState {
+		t.Skipf("%s loses its state over a restart", s.on().Name)
+	}
 	client, id := s.client(true, "integration"), uuid.NewString()
 	text := body(client, "integration", id, payloads["integration"])
 	s.send(text)

@@ -147,7 +147,11 @@ func TestMetricsAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	seed := rand.Uint64() >> 11
-	options := generate.Options{Count: 300, Invalid: 0.1, Duplicates: 0.1, Seed: &seed, MaxBodyBytes: 256 << 10}
+	options := generate.Options{
+		Count: 300, Invalid: 0.1, Duplicates: 0.1, Seed: &seed, MaxBodyBytes: 256 << 10,
+		Rewritten: !s.on().KeepsBodies, MaxMessageBytes: s.on().MaxMessageBytes,
+	}
+	s.leaveOut(t, options.LeftOut()...)
 	run, err := generate.New(options, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +172,10 @@ func TestMetricsAddUp(t *testing.T) {
 	began := time.Now()
 	tail := s.follow(s.Processor, began)
 	var answer struct{ Failed int }
-	request := map[string]any{"count": options.Count, "invalid": options.Invalid, "duplicates": options.Duplicates, "seed": seed}
+	request := map[string]any{
+		"count": options.Count, "invalid": options.Invalid, "duplicates": options.Duplicates, "seed": seed,
+		"rewritten": options.Rewritten, "maxMessageBytes": options.MaxMessageBytes,
+	}
 	if err := s.Invoke(t.Context(), s.Producer, request, &answer); err != nil || answer.Failed > 0 {
 		t.Fatalf("%d failed, %v", answer.Failed, err)
 	}

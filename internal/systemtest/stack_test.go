@@ -44,8 +44,6 @@ type system struct {
 	nudges     bool            // the last lines of an environment are shown with its next invocation
 	found      map[string]int  // what the condition under way came upon
 	behind     map[string]bool // the functions whose logs it reads
-
-	rewrites bool // bodies come through to the processor written anew
 }
 
 // tail is the log of a function, as a test follows it.

@@ -49,7 +49,13 @@ func TestTraits(t *testing.T) {
 			through := func(t *testing.T) *system {
 				s := connectTo(t, server.URL)
 				s.nudges = behind.nudges // whatever the stand-in says it is
-				s.begin().rewrites = slices.Contains(traits, standin.Rewrites)
+				s.begin()
+				if s.on().KeepsBodies == slices.Contains(traits, standin.Rewrites) {
+					t.Fatalf("asked, the stand-in keeps bodies: %t", s.on().KeepsBodies)
+				}
+				if s.on().FairGroups == slices.Contains(traits, standin.NoGroups) {
+					t.Fatalf("asked, the stand-in takes groups: %t", s.on().FairGroups)
+				}
 				return s
 			}
 			t.Run("health", func(t *testing.T) { health(t, through(t)) })
