@@ -14,9 +14,9 @@ import (
 )
 
 // Decoder reads the event out of a record. Its error is an *event.Rejection; the event beside it carries what
-// could be read of who sent what.
+// could be read of who sent what, and so it does where the decoder panics.
 type Decoder interface {
-	Decode(r *event.Record) (event.Event, error)
+	Decode(r *event.Record, into *event.Event) error
 }
 
 // Directory finds clients by their ids, every one of which is in the answer.
@@ -121,15 +121,20 @@ func (b *batch) decode(records []event.Record) {
 				b.settle(i, "", event.Fail(event.DeadlineNear, nil))
 				return
 			}
-			e, err := b.Decoder.Decode(&records[i])
-			b.entries[i] = entry{event: e, open: true}
-			r := &b.results[i]
-			r.EventID, r.EventType, r.ClientID, r.CorrelationID = e.ID, e.Type, e.ClientID, e.CorrelationID
-			if err != nil {
+			defer b.identify(i) // after a panic, too
+			if err := b.Decoder.Decode(&records[i], &b.entries[i].event); err != nil {
 				b.settle(i, "", err)
+				return
 			}
+			b.entries[i].open = true
 		})
 	}
+}
+
+// identify notes who sent what, as far as the decoder read it.
+func (b *batch) identify(i int) {
+	r, e := &b.results[i], &b.entries[i].event
+	r.EventID, r.EventType, r.ClientID, r.CorrelationID = e.ID, e.Type, e.ClientID, cmp.Or(e.CorrelationID, r.CorrelationID)
 }
 
 // admit looks the clients of the batch up, all at once, and lets in what they may send.

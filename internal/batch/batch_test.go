@@ -19,18 +19,23 @@ import (
 // bodies decodes the bodies of these tests: "client/id/payload", and a few words.
 type bodies struct{}
 
-func (bodies) Decode(r *event.Record) (event.Event, error) {
+func (bodies) Decode(r *event.Record, e *event.Event) error {
 	switch r.Body {
 	case "panic":
 		panic("in the decoder")
 	case "bad":
-		return event.Event{CorrelationID: "known"}, event.Reject(event.MalformedJSON, "bad")
+		e.CorrelationID = "known"
+		return event.Reject(event.MalformedJSON, "bad")
 	}
 	part := strings.Split(r.Body, "/")
-	return event.Event{
+	*e = event.Event{
 		ClientID: part[0], ID: part[1], Type: "transaction", Payload: part[2], Hash: event.HashOf(r.Body),
 		MessageID: r.MessageID, CorrelationID: "c-" + part[1],
-	}, nil
+	}
+	if e.Payload == "panic" {
+		panic("after the decoder read who sent it")
+	}
+	return nil
 }
 
 // directory knows good (all is well), suspended and away (the lookup fails); panic panics.
@@ -132,6 +137,43 @@ func TestProcess(t *testing.T) {
 			got := process(t, store, tt.bodies...)
 			if len(got) != len(tt.want) || (len(got) > 0 && !cmp.Equal(got, tt.want)) {
 				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAPanicTellsWhoSentWhat: its record line says as much as any other.
+func TestAPanicTellsWhoSentWhat(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body  string
+		store storeFunc
+		want  event.Result
+	}{
+		"before anything was read": {body: "panic", want: event.Result{CorrelationID: "m1"}},
+		"in the decoder": {
+			body: "good/1/panic", want: event.Result{EventID: "1", EventType: "transaction", ClientID: "good", CorrelationID: "c-1"},
+		},
+		"in the directory": {
+			body: "panic/1/x", want: event.Result{EventID: "1", EventType: "transaction", ClientID: "panic", CorrelationID: "c-1"},
+		},
+		"in the store": {
+			body: "good/1/x", want: event.Result{EventID: "1", EventType: "transaction", ClientID: "good", CorrelationID: "c-1"},
+			store: func(context.Context, []event.Event) []event.Put { panic("in the store") },
+		},
+		"after the store, which answers for too few": {
+			body: "good/1/x", want: event.Result{EventID: "1", EventType: "transaction", ClientID: "good", CorrelationID: "c-1"},
+			store: func(context.Context, []event.Event) []event.Put { return nil },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: tt.store}
+			r := p.Process(t.Context(), []event.Record{{MessageID: "m1", Body: tt.body}}, nil)[0]
+			if r.Outcome != event.Failed || r.Reason != event.InternalError || r.Detail == "" {
+				t.Errorf("got %s %s %q", r.Outcome, r.Reason, r.Detail)
+			}
+			got := event.Result{EventID: r.EventID, EventType: r.EventType, ClientID: r.ClientID, CorrelationID: r.CorrelationID}
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
 	}

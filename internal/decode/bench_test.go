@@ -55,7 +55,8 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(record.Body)))
 	for b.Loop() {
-		if _, err := d.Decode(&record); err != nil {
+		var e event.Event
+		if err := d.Decode(&record, &e); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,12 +5,14 @@ package decode
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"strconv"
 	"strings"
 	"time"
 
 	"event-processor/internal/event"
+	"event-processor/schemas"
 )
 
 // Decoder decodes bodies. It is safe for concurrent use.
@@ -21,9 +23,13 @@ type Decoder struct {
 }
 
 // New makes a decoder that accepts bodies of up to maxBodyBytes bytes and gives priority to transactions above
-// highValueAmount. It fails only where an embedded schema does not compile.
+// highValueAmount. It fails only where the embedded schemas are not in order, and then names all their faults.
 func New(maxBodyBytes int, highValueAmount float64) (*Decoder, error) {
-	set, err := compileAll()
+	return newFrom(schemas.Files, maxBodyBytes, highValueAmount)
+}
+
+func newFrom(files fs.FS, maxBodyBytes int, highValueAmount float64) (*Decoder, error) {
+	set, err := compileAll(files)
 	if err != nil {
 		return nil, err
 	}
@@ -31,37 +37,41 @@ func New(maxBodyBytes int, highValueAmount float64) (*Decoder, error) {
 }
 
 // Decode reads the event out of a record. The error is an *event.Rejection. Beside an error the event carries
-// what could be read of who sent what (ID, Type, ClientID, CorrelationID), fit for a log line.
-func (d *Decoder) Decode(r *event.Record) (event.Event, error) {
-	e := event.Event{CorrelationID: correlationID("", r), MessageID: r.MessageID, ReceivedAt: r.SentAt}
+// what could be read of who sent what (ID, Type, ClientID, CorrelationID), fit for a log line; it is filled as far
+// as Decode came, so that it tells as much where Decode panics.
+func (d *Decoder) Decode(r *event.Record, e *event.Event) error {
+	*e = event.Event{CorrelationID: correlationID("", r), MessageID: r.MessageID, ReceivedAt: r.SentAt}
 	if len(r.Body) > d.maxBodyBytes {
-		return e, event.Reject(event.EventTooLarge,
+		return event.Reject(event.EventTooLarge,
 			strconv.Itoa(len(r.Body))+" bytes, at most "+strconv.Itoa(d.maxBodyBytes)+" are accepted")
 	}
 	doc, err := parse(r.Body, shallow)
 	if err != nil {
-		return e, event.Reject(event.MalformedJSON, err.Error())
+		return event.Reject(event.MalformedJSON, err.Error())
 	}
 	envelope, _ := doc.value.(map[string]any)
-	identify(&e, envelope, r)
+	identify(e, envelope, r)
 	if doc.badNumber != nil {
-		return e, event.Reject(event.SchemaViolation, numberLimits+" (byte "+strconv.FormatInt(doc.badNumber.offset, 10)+")")
+		return event.Reject(event.SchemaViolation, numberLimits+" (byte "+strconv.FormatInt(doc.badNumber.offset, 10)+")")
 	}
-	payload, err := d.schemas.validate(r.Body, doc.value)
+	c, err := d.schemas.validate(r.Body, doc.value)
 	if err != nil {
-		return e, err
+		return err
 	}
-	e.OccurredAt = envelope["timestamp"].(string)
+	if e.ID == "" || e.ClientID == "" { // by a schema that lets more through than a key may be
+		return event.Reject(event.SchemaViolation, "/eventId, /clientId: not 1–128 printable ASCII characters each")
+	}
+	e.OccurredAt = c.timestamp
 	e.Timestamp, err = time.Parse(time.RFC3339, e.OccurredAt)
 	// The schema's date-time is wider: leap seconds, lower case t and z, fractions of any length.
 	if err != nil || finerThanNanoseconds(e.OccurredAt) {
-		return e, event.Reject(event.SchemaViolation, "/timestamp: not a date-time that can be kept (no leap second, T and Z in capitals, at most nanoseconds)")
+		return event.Reject(event.SchemaViolation, "/timestamp: not a date-time that can be kept (no leap second, T and Z in capitals, at most nanoseconds)")
 	}
-	e.Version = envelope["version"].(string)
+	e.Version = c.version
 	e.Payload = doc.payload
 	e.Hash = event.HashOf(r.Body)
-	e.Priority = d.triage(e.Type, payload)
-	return e, nil
+	e.Priority = d.triage(e.Type, c.payload)
+	return nil
 }
 
 var numberLimits = fmt.Sprintf("a number has at most %d characters and an exponent within ±%d", maxNumberChars, maxExponent)
@@ -106,6 +116,8 @@ func finerThanNanoseconds(dateTime string) bool {
 	return strings.IndexFunc(fraction, func(r rune) bool { return r < '0' || r > '9' }) > 9
 }
 
+// triage tells what is urgent. Which members a payload has, and of which kind, is for its schema to say: what is not
+// there, or is no number, is not urgent.
 func (d *Decoder) triage(eventType string, payload map[string]any) event.Priority {
 	switch eventType {
 	case "monitoring":
@@ -113,8 +125,8 @@ func (d *Decoder) triage(eventType string, payload map[string]any) event.Priorit
 			return event.High
 		}
 	case "transaction":
-		amount, ok := new(big.Rat).SetString(string(payload["amount"].(json.Number)))
-		if ok && amount.Cmp(d.highValueAmount) > 0 {
+		number, _ := payload["amount"].(json.Number)
+		if amount, ok := new(big.Rat).SetString(string(number)); ok && amount.Cmp(d.highValueAmount) > 0 {
 			return event.High
 		}
 	}

@@ -25,6 +25,11 @@ func newDecoder(tb testing.TB) *Decoder {
 	return d
 }
 
+func decodeOne(d *Decoder, r event.Record) (e event.Event, err error) {
+	err = d.Decode(&r, &e)
+	return e, err
+}
+
 func vectors(tb testing.TB, folder string) map[string]string {
 	tb.Helper()
 	files, err := filepath.Glob("testdata/" + folder + "/*.json")
@@ -46,7 +51,7 @@ func TestValidVectors(t *testing.T) {
 	d := newDecoder(t)
 	for name, body := range vectors(t, "valid") {
 		t.Run(name, func(t *testing.T) {
-			e, err := d.Decode(&event.Record{MessageID: "m", Body: body})
+			e, err := decodeOne(d, event.Record{MessageID: "m", Body: body})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +71,7 @@ func TestInvalidVectors(t *testing.T) {
 	for name, body := range vectors(t, "invalid") {
 		t.Run(name, func(t *testing.T) {
 			want, _, _ := strings.Cut(name, "-")
-			_, err := d.Decode(&event.Record{MessageID: "m", Body: body})
+			_, err := decodeOne(d, event.Record{MessageID: "m", Body: body})
 			var rejection *event.Rejection
 			if !errors.As(err, &rejection) || string(rejection.Reason) != want {
 				t.Fatalf("got %v, want %s", err, want)
@@ -85,7 +90,7 @@ func TestEventIsWhatTheBodySays(t *testing.T) {
 	sent := time.UnixMilli(1768473000123)
 	body := ` {"payload": {"amount" : 10000.000000000000000001,"transactionId":"t","currency":"EUR"},"eventId":"00000000-0000-4000-8000-000000000001",` +
 		`"eventType":"transaction","clientId":"client-002","timestamp":"2026-01-15T11:30:00+01:00","version":"1.0"}`
-	got, err := newDecoder(t).Decode(&event.Record{MessageID: "m1", Body: body, SentAt: sent, CorrelationID: "order-7"})
+	got, err := decodeOne(newDecoder(t), event.Record{MessageID: "m1", Body: body, SentAt: sent, CorrelationID: "order-7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +122,7 @@ func TestTriage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			body := `{"eventId":"00000000-0000-4000-8000-000000000001","eventType":"` + tt.eventType +
 				`","clientId":"c","timestamp":"2026-01-15T10:30:00Z","version":"1.0","payload":` + tt.payload + `}`
-			e, err := d.Decode(&event.Record{Body: body})
+			e, err := decodeOne(d, event.Record{Body: body})
 			if err != nil || e.Priority != tt.want {
 				t.Errorf("got %q, %v; want %q", e.Priority, err, tt.want)
 			}
@@ -137,7 +142,7 @@ func TestCorrelationID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			body := `{"eventId":"00000000-0000-4000-8000-000000000001","eventType":"monitoring","clientId":"c",` +
 				`"timestamp":"2026-01-15T10:30:00Z","version":"1.0","payload":{"a":1}` + tt.member + `}`
-			e, err := d.Decode(&event.Record{MessageID: "m1", Body: body, CorrelationID: tt.attribute})
+			e, err := decodeOne(d, event.Record{MessageID: "m1", Body: body, CorrelationID: tt.attribute})
 			if err != nil || e.CorrelationID != tt.want {
 				t.Errorf("got %q, %v; want %q", e.CorrelationID, err, tt.want)
 			}
@@ -154,7 +159,7 @@ func TestRejectionsHoldNoPayload(t *testing.T) {
 			if !strings.Contains(body, old) {
 				continue
 			}
-			_, err := d.Decode(&event.Record{MessageID: "m", Body: strings.Replace(body, old, `"`+secret+`"`, 1)})
+			_, err := decodeOne(d, event.Record{MessageID: "m", Body: strings.Replace(body, old, `"`+secret+`"`, 1)})
 			if err != nil && strings.Contains(err.Error(), secret) {
 				t.Errorf("%s without %s: %v", name, old, err)
 			}
@@ -171,7 +176,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	d := newDecoder(f)
 	f.Fuzz(func(t *testing.T, body string) {
-		e, err := d.Decode(&event.Record{MessageID: "m", Body: body})
+		e, err := decodeOne(d, event.Record{MessageID: "m", Body: body})
 		var rejection *event.Rejection
 		if err != nil && !errors.As(err, &rejection) {
 			t.Fatalf("neither event nor rejection: %v", err)

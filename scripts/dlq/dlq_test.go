@@ -131,7 +131,8 @@ func (o *office) bodies(name string) map[string]int {
 func TestReasonsAreTheProcessorsOwn(t *testing.T) {
 	o := open(t)
 	other := strings.Replace(transaction("bank", 7), `"amount":1`, `"amount":2`, 1)
-	kept, err := o.judge.decoder.Decode(&event.Record{Body: transaction("bank", 7)})
+	var kept event.Event
+	err := o.judge.decoder.Decode(&event.Record{Body: transaction("bank", 7)}, &kept)
 	if err != nil {
 		t.Fatal(err)
 	}
