@@ -22,7 +22,7 @@ type Record struct {
 // Event is what a body says, decoded and validated.
 type Event struct {
 	ID        string    // a UUID in lower case, unique within the client
-	Type      string    // one of Types
+	Type      string    // one of those that the envelope's schema lists
 	ClientID  string    // who speaks
 	Version   string    // MAJOR.MINOR, the version of the payload's schema
 	Timestamp time.Time // when it happened at the client, not when it reached us
@@ -51,9 +51,6 @@ func HashOf(body string) Hash {
 	sum := sha256.Sum256([]byte(body))
 	return Hash(sum[:16])
 }
-
-// Types of event, in the order in which people list them.
-var Types = []string{"monitoring", "user_action", "transaction", "integration"}
 
 // Priority tells urgent events from the rest.
 type Priority string

@@ -36,7 +36,15 @@ func (o *Options) clients() []event.Client {
 	return Clients()
 }
 
-// sources lists what the clients may send, as far as it is asked for. Empty lists ask for everything.
+// catalogue is that of the embedded schemas, but in a test.
+func (o *Options) catalogue() *catalogue {
+	if o.made != nil {
+		return o.made
+	}
+	return embedded()
+}
+
+// sources lists what the clients may send, as far as it is asked for and can be made. Empty lists ask for everything.
 func (o *Options) sources() []source {
 	var all []source
 	for _, c := range o.clients() {
@@ -44,7 +52,7 @@ func (o *Options) sources() []source {
 			continue
 		}
 		for _, t := range c.AllowedTypes {
-			if len(o.Types) == 0 || slices.Contains(o.Types, t) {
+			if o.catalogue().check(t) == "" && (len(o.Types) == 0 || slices.Contains(o.Types, t)) {
 				all = append(all, source{c, t})
 			}
 		}

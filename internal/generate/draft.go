@@ -17,15 +17,17 @@ type draft struct {
 	rng      *rand.Rand
 	envelope object // without the payload
 	payload  object
-	instead  any // of the payload, where it is not nil
+	instead  any  // of the payload, where it is not nil
+	asIs     bool // the payload has a place for nothing more
 
 	clientID, eventType, eventID, correlationID string
 }
 
 // newDraft makes a good event of a source that happened within the hour before now.
-func newDraft(rng *rand.Rand, now time.Time, from source) *draft {
+func newDraft(rng *rand.Rand, now time.Time, from source, payload recipe) *draft {
 	d := &draft{
-		rng: rng, clientID: from.client.ID, eventType: from.eventType,
+		asIs: payload.asIs,
+		rng:  rng, clientID: from.client.ID, eventType: from.eventType,
 		eventID: newUUID(rng), correlationID: fmt.Sprintf("req-%016x", rng.Uint64()),
 	}
 	d.envelope = object{
@@ -33,13 +35,15 @@ func newDraft(rng *rand.Rand, now time.Time, from source) *draft {
 		{"eventType", d.eventType},
 		{"clientId", d.clientID},
 		{"timestamp", timestamp(rng, now)},
-		{"version", "1.0"},
+		{"version", payload.version},
 	}
 	if rng.IntN(2) == 0 { // the other half has it in the message attribute only
 		d.envelope.set("correlationId", d.correlationID)
 	}
-	d.payload = payloads[from.eventType](rng)
-	d.fill()
+	d.payload = payload.make(rng)
+	if !d.asIs {
+		d.fill()
+	}
 	return d
 }
 
@@ -117,14 +121,6 @@ var words = strings.Fields(`the request was accepted after a retry and handed on
 	gateway upstream replica cluster node region zone disk memory queue latency budget exceeded recovered restarted
 	scheduled nightly weekly report delta full import export sync within limits above threshold below average
 	Zürich Łódź São Paulo København 東京 café naïve №7 ok`)
-
-// payloads make the payload of each type. They say enough to pass its schema, and more: payloads are open.
-var payloads = map[string]func(*rand.Rand) object{
-	"monitoring":  monitoring,
-	"user_action": userAction,
-	"transaction": transaction,
-	"integration": integration,
-}
 
 func monitoring(rng *rand.Rand) object {
 	metric := pick(rng, "cpu_usage", "memory_usage", "disk_free", "http_latency", "error_rate", "replication_lag")

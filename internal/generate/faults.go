@@ -26,23 +26,28 @@ type fault struct {
 // the clients are the caller's: it takes an inactive one, and some that may not send everything.
 func faultsFor(o *Options, from []source) []fault {
 	clients := o.clients()
-	inactive := slices.IndexFunc(clients, func(c event.Client) bool { return !c.Active && len(c.AllowedTypes) > 0 })
-	all := slices.ContainsFunc(from, func(s source) bool { return len(s.client.AllowedTypes) == len(event.Types) })
-	var silent source
-	if inactive >= 0 {
-		silent = source{clients[inactive], clients[inactive].AllowedTypes[0]}
+	all := slices.ContainsFunc(from, func(s source) bool { return len(o.catalogue().beyond(s.client.AllowedTypes)) == 0 })
+	var silent source // the first inactive client
+	for _, c := range clients {
+		for _, t := range c.AllowedTypes {
+			if !c.Active && silent.eventType == "" && o.catalogue().check(t) == "" {
+				silent = source{c, t}
+			}
+		}
 	}
-	return slices.DeleteFunc(faults(silent), func(f fault) bool {
+	return slices.DeleteFunc(o.faults(silent), func(f fault) bool {
 		if o.isLost(f) {
 			return true
 		}
 		switch f.reason {
 		case event.ClientInactive:
-			return inactive < 0
+			return silent.eventType == ""
 		case event.TypeNotAllowed:
 			return all
 		default:
-			return f.eventType != "" && !slices.ContainsFunc(from, func(s source) bool { return s.eventType == f.eventType })
+			return f.eventType != "" && !slices.ContainsFunc(from, func(s source) bool {
+				return s.eventType == f.eventType && !o.catalogue().recipes[s.eventType].asIs
+			})
 		}
 	})
 }
@@ -66,7 +71,7 @@ const (
 func (o *Options) LeftOut() (sentences []string) {
 	if o.Rewritten {
 		var names []string
-		for _, f := range faults(source{}) {
+		for _, f := range o.faults(source{}) {
 			if f.inWriting {
 				names = append(names, f.name)
 			}
@@ -80,7 +85,7 @@ func (o *Options) LeftOut() (sentences []string) {
 }
 
 // faults lists all kinds; inactive is who may not speak. (SQS takes no text that is not UTF-8, so that one is missing.)
-func faults(inactive source) []fault {
+func (o *Options) faults(inactive source) []fault {
 	first := []fault{
 		malformed("the text is cut off", func(body string) string { return strings.ToValidUTF8(body[:len(body)*2/3], "") }),
 		envelopeFault("member eventId is missing", func(e *object) { e.drop("eventId") }),
@@ -92,8 +97,12 @@ func faults(inactive source) []fault {
 		{name: "the client is not active", reason: event.ClientInactive, from: func(*rand.Rand, source) source {
 			return inactive
 		}},
-		{name: "the client may not send the type", reason: event.TypeNotAllowed, from: forbidden},
+		{name: "the client may not send the type", reason: event.TypeNotAllowed, from: o.forbidden},
 		{name: "the event id was used for another payload", reason: event.EventIDConflict, conflict: true, change: func(d *draft) {
+			if d.asIs {
+				d.envelope.set("timestamp", "2024-02-29T00:00:00Z") // before any run
+				return
+			}
 			d.payload.set("corrected", true) // no good event has that member
 		}},
 		{name: "the body is too large", reason: event.EventTooLarge},
@@ -118,9 +127,8 @@ func inTurn(lists ...[]fault) []fault {
 }
 
 // forbidden has the client say what it may not say.
-func forbidden(rng *rand.Rand, s source) source {
-	types := slices.DeleteFunc(slices.Clone(event.Types), func(t string) bool { return slices.Contains(s.client.AllowedTypes, t) })
-	return source{s.client, pick(rng, types...)}
+func (o *Options) forbidden(rng *rand.Rand, s source) source {
+	return source{s.client, pick(rng, o.catalogue().beyond(s.client.AllowedTypes)...)}
 }
 
 func malformed(name string, spoil func(string) string) fault {

@@ -39,7 +39,8 @@ type Options struct {
 
 	// Clients and Types narrow down who speaks and what is said; empty is all. Clients are ids of the clients above.
 	// A bad event keeps to them as far as its fault allows: the inactive client, a client that does not exist and
-	// types that a client may not send appear whatever is asked for.
+	// types that a client may not send appear whatever is asked for. A type for which this package has no recipe is
+	// made of the examples of its newest schema that gives some; without any it is not made.
 	Clients, Types []string
 
 	// Invalid is the share of bad events, 0–1, rounded to whole events. They take the kinds of faults in turn, and
@@ -64,6 +65,8 @@ type Options struct {
 	// 0 is large enough for all.
 	Rewritten       bool
 	MaxMessageBytes int
+
+	made *catalogue // by other schemas, in a test
 }
 
 // Message is one message of a run. ClientID, EventType, EventID and CorrelationID are what the event was made with,
@@ -182,7 +185,11 @@ func (r *Run) All() iter.Seq[Message] {
 
 func (r *Run) goodDraft(n int) *draft {
 	rng := r.rng(n)
-	return newDraft(rng, r.now, r.pickSource(rng))
+	return r.draft(rng, r.pickSource(rng))
+}
+
+func (r *Run) draft(rng *rand.Rand, from source) *draft {
+	return newDraft(rng, r.now, from, r.options.catalogue().recipes[from.eventType])
 }
 
 func (r *Run) badMessage(n int) Message {
@@ -214,7 +221,7 @@ func (r *Run) badDraft(n int, f fault) *draft {
 	if f.from != nil {
 		from = f.from(rng, from)
 	}
-	d := newDraft(rng, r.now, from)
+	d := r.draft(rng, from)
 	if f.change != nil {
 		f.change(d)
 	}
@@ -271,8 +278,8 @@ func (o Options) check() error {
 		}
 	}
 	for _, t := range o.Types {
-		if !slices.Contains(event.Types, t) {
-			add("types: %s is not an event type; they are %s", clip(t), strings.Join(event.Types, ", "))
+		if wrong := o.catalogue().check(t); wrong != "" {
+			add("types: %s", wrong)
 		}
 	}
 	if len(faults) == 0 && len(o.sources()) == 0 {

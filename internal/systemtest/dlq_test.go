@@ -23,6 +23,7 @@ import (
 
 	"event-processor/internal/event"
 	"event-processor/internal/queue"
+	"event-processor/schemas"
 )
 
 // dlqScript runs scripts/dlq.sh on the stack of the test and returns what it prints to stdout.
@@ -67,7 +68,7 @@ func TestDeadLettersAndTheirWayBack(t *testing.T) {
 	few := s.client(true, "integration")
 	inactive := s.client(false, "integration")
 	foreign := "test-" + uuid.NewString()
-	s.putClient(foreign, true, event.Types, []string{"AROASOMEONEELSE"})
+	s.putClient(foreign, true, schemas.Types(), []string{"AROASOMEONEELSE"})
 	nobody := "test-" + uuid.NewString()
 
 	good, id := payloads["integration"], uuid.NewString

@@ -17,6 +17,7 @@ import (
 	"event-processor/internal/event"
 	"event-processor/internal/generate"
 	"event-processor/internal/queue"
+	"event-processor/schemas"
 )
 
 // TestEventsOfEachKind sends one event of each kind and finds it in its place: the table, or the dead-letter
@@ -25,13 +26,13 @@ func TestEventsOfEachKind(t *testing.T) { eventsOfEachKind(t, open(t)) }
 
 func eventsOfEachKind(t *testing.T, s *system) {
 	t.Helper()
-	all := s.client(true, event.Types...)
+	all := s.client(true, schemas.Types()...)
 	few := s.client(true, "integration")
 	inactive := s.client(false, "integration")
 	foreign := "test-" + uuid.NewString()
-	s.putClient(foreign, true, event.Types, []string{"AROASOMEONEELSE"})
+	s.putClient(foreign, true, schemas.Types(), []string{"AROASOMEONEELSE"})
 	own := "test-" + uuid.NewString()
-	s.putClient(own, true, event.Types, []string{"000000000000"}) // MiniStack's and LocalStack's sender is the account
+	s.putClient(own, true, schemas.Types(), []string{"000000000000"}) // MiniStack's and LocalStack's sender is the account
 
 	// The first of an id that comes again, stored before the others are sent.
 	again := uuid.NewString()

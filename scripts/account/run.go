@@ -20,6 +20,7 @@ import (
 	"event-processor/internal/cloud"
 	"event-processor/internal/event"
 	"event-processor/internal/stack"
+	"event-processor/schemas"
 )
 
 // run is the demonstration at the end of setup.sh.
@@ -95,7 +96,7 @@ func table(to io.Writer, events int, a *account.Account, health string, on cloud
 	row("sent", a.Sent)
 	row("stored", a.TotalStored())
 	for _, client := range slices.Sorted(maps.Keys(a.Stored)) {
-		for _, eventType := range event.Types {
+		for _, eventType := range schemas.Types() {
 			if n := a.Stored[client][eventType]; n > 0 {
 				row("  "+client+"  "+eventType, n)
 			}

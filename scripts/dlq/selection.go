@@ -9,6 +9,7 @@ import (
 
 	"event-processor/internal/event"
 	"event-processor/internal/queue"
+	"event-processor/schemas"
 )
 
 // selection says which dead letters are meant. Several flags of one kind mean any of them; flags of different kinds
@@ -55,8 +56,8 @@ func (s *selection) Validate() error {
 		}
 	}
 	for _, t := range s.Type {
-		if !slices.Contains(event.Types, t) {
-			errs = append(errs, fmt.Errorf("--type=%s: the types are %s", t, words(event.Types)))
+		if !slices.Contains(schemas.Types(), t) {
+			errs = append(errs, fmt.Errorf("--type=%s: the types are %s", t, words(schemas.Types())))
 		}
 	}
 	for _, id := range s.ID {
