@@ -4,10 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // Lying is a message as it lies in a queue.
@@ -32,20 +28,16 @@ func (q *Queue) Peek(ctx context.Context, hold time.Duration, show func(Lying)) 
 	}()
 	seen := map[string]bool{}
 	for {
-		out, err := q.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &q.url, MaxNumberOfMessages: MaxEntries, VisibilityTimeout: int32(hold.Seconds()),
-			WaitTimeSeconds:             1, // a long poll asks all of SQS's servers: nothing is then the end
-			MessageAttributeNames:       []string{"All"},
-			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
-		})
+		messages, err := q.Receive(ctx, hold)
 		if err != nil {
 			return fmt.Errorf("look at the messages of a queue: %w", err)
 		}
 		before := len(seen)
-		for _, m := range out.Messages {
-			taken = append(taken, Visibility{ReceiptHandle: aws.ToString(m.ReceiptHandle)})
-			if id := aws.ToString(m.MessageId); !seen[id] {
-				seen[id] = true
+		for i := range messages {
+			m := &messages[i]
+			taken = append(taken, Visibility{ReceiptHandle: m.ReceiptHandle})
+			if !seen[m.ID] {
+				seen[m.ID] = true
 				show(lying(m))
 			}
 		}
@@ -55,15 +47,12 @@ func (q *Queue) Peek(ctx context.Context, hold time.Duration, show func(Lying)) 
 	}
 }
 
-func lying(m types.Message) Lying {
-	attributes := make(map[string]string, len(m.MessageAttributes))
-	for name, value := range m.MessageAttributes {
-		if value.StringValue != nil {
-			attributes[name] = *value.StringValue
+func lying(m *Received) Lying {
+	attributes := make(map[string]string, len(m.Attributes))
+	for name, value := range m.Attributes {
+		if !value.isBinary() {
+			attributes[name] = value.Text
 		}
 	}
-	return Lying{
-		ID: aws.ToString(m.MessageId), Body: aws.ToString(m.Body), Attributes: attributes,
-		SentAt: parseMillis(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)]),
-	}
+	return Lying{ID: m.ID, Body: m.Body, Attributes: attributes, SentAt: m.Record().SentAt}
 }

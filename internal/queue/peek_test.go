@@ -14,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// fakeQueue is a queue whose messages are taken one call at a time, and visible again when that is asked for.
+// fakeQueue is a queue whose messages are taken one call at a time, and visible again when that is asked for. All are
+// damaged: what is shown is not what was summed.
 type fakeQueue struct {
 	visible, hidden []string // message ids, which are their receipt handles too
 	perCall         int
@@ -34,7 +35,7 @@ func (q *fakeQueue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		q.hidden = append(q.hidden, taken...)
 		var messages []string
 		for _, id := range taken {
-			messages = append(messages, fmt.Sprintf(`{"MessageId":%q,"ReceiptHandle":%q,"Body":"{}","Attributes":{"SentTimestamp":"1700000000000"},
+			messages = append(messages, fmt.Sprintf(`{"MessageId":%q,"ReceiptHandle":%q,"Body":"{}","MD5OfBody":"of other bytes","Attributes":{"SentTimestamp":"1700000000000"},
 				"MessageAttributes":{"CorrelationId":{"DataType":"String","StringValue":"req-%s"}}}`, id, id, id))
 		}
 		_, _ = fmt.Fprintf(w, `{"Messages":[%s]}`, strings.Join(messages, ","))

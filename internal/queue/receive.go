@@ -2,15 +2,18 @@ package queue
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // SQS says it of each body; it guards against accidents, not against people
+	"crypto/md5" //nolint:gosec // SQS says it of each message; it guards against accidents, not against people
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -29,6 +32,13 @@ type Received struct {
 	Damaged       bool                 // Body is not, byte for byte, what the queue has: it must not replace it
 	Attributes    map[string]Attribute // what the sender said beside the body
 	System        map[string]string    // what SQS says: SenderId, SentTimestamp, ApproximateReceiveCount and so on
+
+	DamagedAttributes bool // Attributes are not what the queue has
+}
+
+// Whole reports whether the message can be sent on as the queue has it.
+func (r *Received) Whole() bool {
+	return !r.Damaged && !r.DamagedAttributes && utf8.ValidString(r.Body)
 }
 
 // Attribute is a message attribute.
@@ -89,12 +99,47 @@ func received(m *types.Message) Received {
 		ID: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body),
 		Attributes: make(map[string]Attribute, len(m.MessageAttributes)), System: m.Attributes,
 	}
-	sum := md5.Sum([]byte(r.Body)) //nolint:gosec // as above
-	r.Damaged = m.MD5OfBody != nil && *m.MD5OfBody != hex.EncodeToString(sum[:])
 	for name, value := range m.MessageAttributes {
 		r.Attributes[name] = Attribute{Type: aws.ToString(value.DataType), Text: aws.ToString(value.StringValue), Binary: value.BinaryValue}
 	}
+	r.Damaged = m.MD5OfBody != nil && *m.MD5OfBody != sumOf([]byte(r.Body))
+	// Not every cloud sums attributes as AWS does, so that is asked only where something was perhaps replaced.
+	r.DamagedAttributes = m.MD5OfMessageAttributes != nil && r.mayBeReplaced() && *m.MD5OfMessageAttributes != sumOf(r.attributeBytes())
 	return r
+}
+
+func sumOf(b []byte) string {
+	sum := md5.Sum(b) //nolint:gosec // as above
+	return hex.EncodeToString(sum[:])
+}
+
+// mayBeReplaced reports whether an attribute has the character that stands for what is not Unicode.
+func (r *Received) mayBeReplaced() bool {
+	for name, a := range r.Attributes {
+		if strings.ContainsRune(name+a.Type+a.Text, utf8.RuneError) {
+			return true
+		}
+	}
+	return false
+}
+
+// attributeBytes are the attributes as SQS sums them: by name; name, type and value each after its length, and before
+// the value 1 of a text and 2 of bytes.
+func (r *Received) attributeBytes() (all []byte) {
+	add := func(s string) { all = append(binary.BigEndian.AppendUint32(all, uint32(len(s))), s...) } //nolint:gosec // at most 1 MiB
+	for _, name := range slices.Sorted(maps.Keys(r.Attributes)) {
+		a := r.Attributes[name]
+		add(name)
+		add(a.Type)
+		if a.isBinary() {
+			all = append(all, 2)
+			add(string(a.Binary))
+		} else {
+			all = append(all, 1)
+			add(a.Text)
+		}
+	}
+	return all
 }
 
 // Clock is the time by SQS's own clock, cut to the second; by this machine's where SQS does not say.

@@ -81,6 +81,23 @@ func TestABodyThatIsNotUnicodeHarmsNoOther(t *testing.T) {
 	}
 }
 
+// TestADamagedAttributeIsSaid: what is replaced in an attribute is as lost as what is replaced in a body.
+func TestADamagedAttributeIsSaid(t *testing.T) {
+	s, q := openServer(t)
+	text := func(s string) map[string]queuetest.Attribute {
+		return map[string]queuetest.Attribute{
+			"a": {DataType: "String", StringValue: &s}, "b": {DataType: "Binary.x", BinaryValue: []byte{0, 1}},
+		}
+	}
+	s.Put("event-dlq", queuetest.Message{Body: "good", Attributes: text("sent as it is: \ufffd")})
+	bad := s.Put("event-dlq", queuetest.Message{Body: "good", Attributes: text("a\xffb")})
+	for _, m := range receiveAll(t, q) {
+		if m.DamagedAttributes != (m.ID == bad) || m.Whole() == (m.ID == bad) || m.Damaged {
+			t.Errorf("%v are damaged: %v; the body: %v", m.Attributes, m.DamagedAttributes, m.Damaged)
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fate queuetest.Fate // of the first call

@@ -6,6 +6,7 @@ package queuetest
 import (
 	"context"
 	"crypto/md5" //nolint:gosec // SQS answers with it
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -321,7 +322,7 @@ func (s *Server) receive(queue string, in *request) any {
 		system["ApproximateReceiveCount"] = strconv.Itoa(m.receives)
 		messages = append(messages, map[string]any{
 			"MessageId": m.ID, "Body": m.Body, "MD5OfBody": sum(m.Body), "ReceiptHandle": m.receipt,
-			"MessageAttributes": m.Attributes, "Attributes": system,
+			"MessageAttributes": m.Attributes, "MD5OfMessageAttributes": sumOfAttributes(m.Attributes), "Attributes": system,
 		})
 	}
 	return map[string]any{"Messages": messages}
@@ -330,6 +331,24 @@ func (s *Server) receive(queue string, in *request) any {
 func sum(body string) string {
 	sum := md5.Sum([]byte(body)) //nolint:gosec // as SQS does
 	return hex.EncodeToString(sum[:])
+}
+
+func sumOfAttributes(attributes map[string]Attribute) string {
+	var b strings.Builder
+	add := func(s string) { _ = binary.Write(&b, binary.BigEndian, uint32(len(s))); b.WriteString(s) } //nolint:gosec // short
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		a := attributes[name]
+		add(name)
+		add(a.DataType)
+		if strings.HasPrefix(a.DataType, "Binary") {
+			b.WriteByte(2)
+			add(string(a.BinaryValue))
+		} else {
+			b.WriteByte(1)
+			add(aws.ToString(a.StringValue))
+		}
+	}
+	return sum(b.String())
 }
 
 func (s *Server) batch(call *Call, entries []entry, firstFails bool) any {
