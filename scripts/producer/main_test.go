@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -42,5 +43,29 @@ func TestWhatIsTooLargeForTheQueueEndsNothing(t *testing.T) {
 	arrived := len(sqs.Messages("event-queue"))
 	if large == 0 || f.tooLarge != large+maxFailed || f.failed != 0 || f.sent != arrived || arrived != run.Len()-large {
 		t.Errorf("got %d sent, %d failed, %d too large; want %d too large, %d arrived", f.sent, f.failed, f.tooLarge, large+maxFailed, arrived)
+	}
+}
+
+// TestWhatIsSentCanBeTraced: what a line names is in the message, too.
+func TestWhatIsSentCanBeTraced(t *testing.T) {
+	sqs := queuetest.New()
+	defer sqs.Close()
+	run, err := generate.New(generate.Options{Count: 50, Invalid: 0.2, MaxBodyBytes: 4096}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := flow{queue: queue.New(sqs.Config(), sqs.URL("event-queue"), inFlight)}
+	lines := map[string]string{}
+	for m := range run.All() {
+		lines[m.CorrelationID] = sentLine(&m)
+		if err := f.put(t.Context(), []generate.Message{m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range sqs.Messages("event-queue") {
+		id := *m.Attributes["CorrelationId"].StringValue
+		if line := lines[id]; id == "" || !strings.Contains(line, "  "+id) || !strings.Contains(line, "  "+*m.Attributes["ClientId"].StringValue+"  ") {
+			t.Errorf("the line of %s is %q", id, line)
+		}
 	}
 }

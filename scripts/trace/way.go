@@ -4,13 +4,18 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"event-processor/internal/batch"
 	"event-processor/internal/dynamo"
@@ -19,15 +24,20 @@ import (
 	"event-processor/internal/stack"
 )
 
-// way is what is known of one event.
+// way is what is known of one event, or of several that have an id in common.
 type way struct {
-	correlationID string
-	keys          []event.Key
-	steps         []step
-	items         []dynamo.Item
-	dead          []queue.Lying
-	deadLetters   int // in the dead-letter queue, of anyone; they were not looked through where there are too many
-	queued        int // messages on the event queue, of anyone
+	id       string // a correlation id, an event id or a message id
+	since    time.Duration
+	keys     []event.Key
+	messages map[string]bool // ids that lines of the log name
+	steps    []step
+	items    []dynamo.Item
+	scanned  bool // the whole table was looked through
+	dead     []queue.Lying
+
+	deadLetters int // in the dead-letter queue, of anyone; they were not looked through where there are too many
+	hidden      int // of these: in the hands of someone else, so not looked at either
+	queued      int // messages on the event queue, of anyone
 }
 
 // maxPeek is how many dead letters are looked through at most: a look hides them from others until it ends.
@@ -64,16 +74,23 @@ func (w *way) know(clientID, eventID string) {
 
 func (w *way) known() bool { return len(w.steps)+len(w.items)+len(w.dead) > 0 }
 
-// find asks the logs, then the table for the events that they name, and the dead-letter queue.
-func (w *way) find(ctx context.Context, s *stack.Stack, since time.Duration) error {
+// find asks the logs, then the table for the events that they name, and the dead-letter queue. It looks through the
+// whole table where that is asked for, or costs nothing and the logs know nothing.
+func (w *way) find(ctx context.Context, s *stack.Stack, scan bool) error {
 	for _, function := range []string{s.Producer, s.Processor} {
-		if err := w.readLog(ctx, s, function, since); err != nil {
+		if err := w.readLog(ctx, s, function); err != nil {
 			return err
 		}
 	}
 	slices.SortStableFunc(w.steps, func(a, b step) int { return a.at.Compare(b.at) })
 	const inFlight = 4
 	events := dynamo.NewEvents(dynamo.Open(s.Config, inFlight), s.EventsTable, inFlight, 0)
+	local := aws.ToString(s.Config.BaseEndpoint) != ""
+	if w.scanned = scan || local && len(w.steps)+len(w.keys) == 0; w.scanned {
+		if _, err := events.Search(ctx, w.id, func(item dynamo.Item) { w.know(item.Event.ClientID, item.Event.ID) }); err != nil {
+			return err
+		}
+	}
 	stored, err := events.Read(ctx, w.keys)
 	if err != nil {
 		return err
@@ -91,47 +108,113 @@ func (w *way) find(ctx context.Context, s *stack.Stack, since time.Duration) err
 	return err
 }
 
-// scan looks for the correlation id in the whole table.
-func (w *way) scan(ctx context.Context, s *stack.Stack) error {
-	events := dynamo.NewEvents(dynamo.Open(s.Config, 1), s.EventsTable, 1, 0)
-	_, err := events.Search(ctx, w.correlationID, func(item dynamo.Item) { w.know(item.Event.ClientID, item.Event.ID) })
-	return err
-}
-
 // peek looks for dead letters.
 func (w *way) peek(ctx context.Context, dlq *queue.Queue) error {
 	waiting, inFlight, err := dlq.Depth(ctx)
 	if err != nil {
 		return err
 	}
-	if w.deadLetters = waiting + inFlight; w.deadLetters > maxPeek {
+	w.deadLetters, w.hidden = waiting+inFlight, inFlight
+	if w.deadLetters > maxPeek {
 		return nil
 	}
 	return dlq.Peek(ctx, 30*time.Second, func(m queue.Lying) {
-		if m.Attributes["CorrelationId"] == w.correlationID || m.ID == w.correlationID || strings.Contains(m.Body, strconv.Quote(w.correlationID)) {
+		if w.messages[m.ID] || m.ID == w.id || m.Attributes["CorrelationId"] == w.id || names(m.Body, w.id) {
 			w.dead = append(w.dead, m)
 		}
 	})
 }
 
-func (w *way) readLog(ctx context.Context, s *stack.Stack, function string, since time.Duration) error {
+// names reports whether a body has the id for its event or its correlation id. A sender may write it with escapes, and
+// what is no JSON may have it in any way.
+func names(body, id string) bool {
+	tokens := json.NewDecoder(strings.NewReader(body))
+	tokens.UseNumber() // a number of any size is none of our business
+	for depth, name := 0, ""; ; {
+		token, err := tokens.Token()
+		if err != nil {
+			whole := errors.Is(err, io.EOF) && depth == 0
+			return !whole && standsIn(body, id)
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			if token == '{' || token == '[' {
+				depth++
+			} else {
+				depth--
+			}
+			name = ""
+		case string:
+			switch {
+			case depth == 1 && (name == "eventId" || name == "correlationId"):
+				if token == id {
+					return true
+				}
+				name = ""
+			case depth == 1 && name == "":
+				name = token
+			default:
+				name = ""
+			}
+		default:
+			name = ""
+		}
+	}
+}
+
+// standsIn reports whether an id stands in a text as a word, not as a part of a longer one.
+func standsIn(text, id string) bool {
+	word := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_' }
+	for from := 0; ; {
+		at := strings.Index(text[from:], id)
+		if at < 0 {
+			return false
+		}
+		at += from
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		after, _ := utf8.DecodeRuneInString(text[at+len(id):])
+		if !word(before) && !word(after) {
+			return true
+		}
+		from = at + 1
+	}
+}
+
+func (w *way) readLog(ctx context.Context, s *stack.Stack, function string) error {
 	now := time.Now()
-	// A term, and not { $.correlation_id = … }: a local cloud answers that with any line, of which it gives 10,000.
-	err := s.Search(ctx, function, strconv.Quote(w.correlationID), now.Add(-since), now.Add(time.Minute), func(found stack.Line) {
-		var l line
-		if json.Unmarshal([]byte(found.Text), &l) != nil || l.CorrelationID != w.correlationID {
-			return // the id stands elsewhere in the line
-		}
-		w.know(l.ClientID, l.EventID)
-		for _, text := range []*string{&l.ClientID, &l.EventID, &l.Detail, &l.Error} {
-			*text = printable(*text) // the producer's callers may put anything into an id
-		}
-		w.steps = append(w.steps, step{found.At, l})
-	})
+	err := s.Search(ctx, function, pattern(w.id), now.Add(-w.since), now.Add(time.Minute), func(found stack.Line) { w.see(found) })
 	if err != nil && strings.Contains(err.Error(), "ResourceNotFound") {
 		return nil // the function has not run yet
 	}
 	return err
+}
+
+// pattern is what a line must have to be looked at: a term, and not { $.correlation_id = … }, which a local cloud
+// answers with any line. What JSON may write otherwise, or a cloud take for syntax, is looked for in every line.
+func pattern(id string) string {
+	if strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return ""
+	}
+	return strconv.Quote(id)
+}
+
+// see notes a line of a log that is about the event.
+func (w *way) see(found stack.Line) {
+	var l line
+	if json.Unmarshal([]byte(found.Text), &l) != nil || l.CorrelationID != w.id && l.EventID != w.id && l.MessageID != w.id {
+		return // the id stands elsewhere in the line, or the cloud takes no patterns
+	}
+	w.know(l.ClientID, l.EventID)
+	if l.MessageID != "" {
+		if w.messages == nil {
+			w.messages = map[string]bool{}
+		}
+		w.messages[l.MessageID] = true
+	}
+	for _, text := range []*string{&l.Message, &l.ClientID, &l.EventID, &l.Detail, &l.Error} {
+		*text = printable(*text) // the producer's callers may put anything into an id
+	}
+	w.steps = append(w.steps, step{found.At, l})
 }
 
 // printable replaces what a terminal would not show, but do.
@@ -144,11 +227,14 @@ func printable(s string) string {
 	}, s)
 }
 
+// sent reports whether the line says that the producer function sent the event.
+func (l *line) sent() bool { return strings.HasPrefix(l.Message, "✅") }
+
 func (l *line) text() string {
 	if l.Outcome == "" {
 		text := fmt.Sprintf("event %s of %s, by the producer, request %s", cmp.Or(l.EventID, "without an id"), cmp.Or(l.ClientID, "nobody"), l.RequestID)
-		if l.Error != "" {
-			return "not sent   " + text + "\n" + strings.Repeat(" ", 36) + l.Error
+		if !l.sent() {
+			return "not sent   " + text + "\n" + strings.Repeat(" ", 36) + cmp.Or(l.Error, l.Message)
 		}
 		return "sent       " + text
 	}
@@ -200,11 +286,46 @@ func (w *way) where(s step, now time.Time) string {
 	}
 }
 
+// unseen says which dead letters were not looked at, "" where all were.
+func (w *way) unseen() string {
+	switch {
+	case w.deadLetters > maxPeek:
+		return fmt.Sprintf("there are %d dead letters, too many to look through: ./scripts/dlq.sh export writes them to a file", w.deadLetters)
+	case w.hidden > 0:
+		return fmt.Sprintf("%d dead letters could not be looked at: someone else looks at them now", w.hidden)
+	default:
+		return ""
+	}
+}
+
+// nothing is the end where nobody knows the id.
+func (w *way) nothing() error {
+	text := fmt.Sprintf("nothing is known of this id: is it right, and is --since (%s) long enough?", w.since)
+	if !w.scanned {
+		text += " An event that the producer function did not send (run-producer.sh did, or another program) leaves no line in a log" +
+			" where it was stored at once: it is found by its event id with --client, or by --scan."
+	}
+	if unseen := w.unseen(); unseen != "" {
+		text += " And " + unseen + "."
+	}
+	if w.queued > 0 {
+		text += fmt.Sprintf(" It may be one of the %d messages on the event queue.", w.queued)
+	}
+	return errors.New(text)
+}
+
 // text is the way for people.
 func (w *way) text(now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", w.correlationID)
-	for _, s := range w.steps {
+	fmt.Fprintf(&b, "%s\n", printable(w.id))
+	if !slices.ContainsFunc(w.steps, func(s step) bool { return s.line.sent() }) {
+		fmt.Fprintf(&b, "The producer function sent nothing like it since %s UTC, by its log: run-producer.sh, a redrive or another sender did, or it is older.\n",
+			now.Add(-w.since).UTC().Format("2006-01-02 15:04"))
+	}
+	for i, s := range w.steps {
+		if i == 0 {
+			b.WriteString("\n")
+		}
 		fmt.Fprintf(&b, "%s  %s\n", s.at.UTC().Format("2006-01-02 15:04:05.000"), s.line.text())
 	}
 	b.WriteString("\nnow\n")
@@ -213,7 +334,11 @@ func (w *way) text(now time.Time) string {
 		fmt.Fprintf(&b, "  in the table   %s of %s, %s %s, priority %s, message %s\n", e.ID, e.ClientID, e.Type, e.Version, e.Priority, e.MessageID)
 		fmt.Fprintf(&b, "                 received %s, stored %s, kept until %s\n", e.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000Z"),
 			item.ProcessedAt, time.Unix(item.ExpiresAt, 0).UTC().Format(time.DateOnly))
-		if e.CorrelationID != w.correlationID {
+		switch w.id {
+		case e.CorrelationID:
+		case e.ID, e.MessageID:
+			fmt.Fprintf(&b, "                 correlation id %s\n", e.CorrelationID)
+		default:
 			fmt.Fprintf(&b, "                 it came with another correlation id first: %s\n", e.CorrelationID)
 		}
 	}
@@ -224,8 +349,11 @@ func (w *way) text(now time.Time) string {
 	for _, s := range awaited {
 		fmt.Fprintf(&b, "  message %s is %s\n", s.line.MessageID, w.where(s, now))
 	}
+	if unseen := w.unseen(); unseen != "" && len(w.items)+len(w.dead) == 0 {
+		fmt.Fprintf(&b, "  %s\n", unseen)
+	}
 	if len(w.items)+len(w.dead)+len(awaited) == 0 {
-		fmt.Fprintf(&b, "  neither in the table nor a dead letter; %d messages are on the event queue, of which it may be one\n", w.queued)
+		fmt.Fprintf(&b, "  neither in the table nor a dead letter that could be looked at; %d messages are on the event queue, of which it may be one\n", w.queued)
 	}
 	return b.String()
 }
