@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -22,6 +21,7 @@ import (
 	"event-processor/internal/decode"
 	"event-processor/internal/dynamo"
 	"event-processor/internal/emf"
+	"event-processor/internal/event"
 	"event-processor/internal/lifecycle"
 	"event-processor/internal/logs"
 	"event-processor/internal/queue"
@@ -39,7 +39,7 @@ type settings struct {
 	HighValueAmount    float64       `env:"HIGH_VALUE_AMOUNT" envDefault:"10000"`
 	DeadlineMargin     time.Duration `env:"DEADLINE_MARGIN" envDefault:"2s"`
 	StoreConcurrency   int           `env:"STORE_CONCURRENCY" envDefault:"16"`
-	TrustedSenders     []string      `env:"TRUSTED_SENDERS"`
+	TrustedSenders     event.Senders `env:"TRUSTED_SENDERS"`
 	LogLevel           logs.Level    `env:"LOG_LEVEL,expand" envDefault:"${AWS_LAMBDA_LOG_LEVEL}"`
 	Version            string        `env:"VERSION" envDefault:"dev"`
 }
@@ -63,9 +63,6 @@ func load() (settings, error) {
 	check(s.HighValueAmount >= 0 && s.HighValueAmount <= 1e18, "HIGH_VALUE_AMOUNT must be 0–1e18")
 	check(s.DeadlineMargin >= 100*time.Millisecond && s.DeadlineMargin <= 10*time.Second, "DEADLINE_MARGIN must be 100ms–10s")
 	check(s.StoreConcurrency >= 1 && s.StoreConcurrency <= 256, "STORE_CONCURRENCY must be 1–256")
-	for i, sender := range s.TrustedSenders {
-		s.TrustedSenders[i] = strings.TrimSpace(sender)
-	}
 	check(!slices.Contains(s.TrustedSenders, ""), "TRUSTED_SENDERS has an empty entry")
 	return s, errors.Join(errs...)
 }
