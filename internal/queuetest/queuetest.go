@@ -111,7 +111,8 @@ func (s *Server) Config() aws.Config {
 	}
 }
 
-// Put puts a message on a queue and returns its id. What SQS says of it is added to what System says.
+// Put puts a message on a queue and returns its id, a new one unless it has one. What SQS says of it is added to what
+// System says.
 func (s *Server) Put(queue string, m Message) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,11 +153,29 @@ func (s *Server) Move(from, to string) {
 	s.queues[from] = nil
 }
 
+// TakeAll hands all messages of a queue out to somebody else, hidden ones included, as if their time had been up. Where
+// hold is 0 they are let go of at once.
+func (s *Server) TakeAll(queue string, hold time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.queues[queue] {
+		s.handOut(m, hold)
+	}
+}
+
+func (s *Server) handOut(m *Message, hold time.Duration) {
+	s.ids++
+	m.visible, m.receipt = s.now().Add(hold), fmt.Sprint("receipt-", s.ids)
+	m.receives++
+}
+
 func (s *Server) now() time.Time { return time.Now().Add(s.skew) }
 
 func (s *Server) put(queue string, m Message) string {
-	s.ids++
-	m.ID = fmt.Sprintf("%08d-0000-4000-8000-000000000000", s.ids)
+	if m.ID == "" {
+		s.ids++
+		m.ID = fmt.Sprintf("%08d-0000-4000-8000-000000000000", s.ids)
+	}
 	system := map[string]string{"SenderId": "AROATEST:someone", "SentTimestamp": strconv.FormatInt(s.now().UnixMilli(), 10)}
 	maps.Copy(system, m.System)
 	m.System = system
@@ -315,9 +334,7 @@ func (s *Server) receive(queue string, in *request) any {
 		if len(messages) == in.MaxNumber || m.visible.After(s.now()) {
 			continue
 		}
-		s.ids++
-		m.visible, m.receipt = s.now().Add(time.Duration(in.VisibilityTimeout)*time.Second), fmt.Sprint("receipt-", s.ids)
-		m.receives++
+		s.handOut(m, time.Duration(in.VisibilityTimeout)*time.Second)
 		system := maps.Clone(m.System)
 		system["ApproximateReceiveCount"] = strconv.Itoa(m.receives)
 		messages = append(messages, map[string]any{

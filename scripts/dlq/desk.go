@@ -27,6 +27,7 @@ type desk struct {
 	judge       *judge
 	history     *history
 	hold        time.Duration
+	now         func() time.Time
 	fair        bool   // the event queue is fair: messages are grouped by client
 	remembers   string // how long the processor may not know of a client's new rights
 	caller      func(context.Context) (string, error)
@@ -42,12 +43,16 @@ type desk struct {
 // rules are the settings of the deployed processor that decide about an event, under the same names and defaults
 // as in functions/processor.
 type rules struct {
-	EventsTable     string   `env:"EVENTS_TABLE,required,notEmpty"`
-	ClientsTable    string   `env:"CLIENTS_TABLE,required,notEmpty"`
-	MaxBodyBytes    int      `env:"MAX_BODY_BYTES" envDefault:"262144"`
-	HighValueAmount float64  `env:"HIGH_VALUE_AMOUNT" envDefault:"10000"`
-	TrustedSenders  []string `env:"TRUSTED_SENDERS"`
-	ClientCacheTTL  string   `env:"CLIENT_CACHE_TTL" envDefault:"60s"`
+	EventsTable     string        `env:"EVENTS_TABLE,required,notEmpty"`
+	ClientsTable    string        `env:"CLIENTS_TABLE,required,notEmpty"`
+	MaxBodyBytes    int           `env:"MAX_BODY_BYTES" envDefault:"262144"`
+	HighValueAmount float64       `env:"HIGH_VALUE_AMOUNT" envDefault:"10000"`
+	TrustedSenders  event.Senders `env:"TRUSTED_SENDERS"`
+	ClientCacheTTL  string        `env:"CLIENT_CACHE_TTL" envDefault:"60s"`
+}
+
+func readRules(settings map[string]string) (rules, error) {
+	return env.ParseAsWithOptions[rules](env.Options{Environment: settings})
 }
 
 // openDesk finds the stack and reads by which rules its processor works today.
@@ -63,7 +68,7 @@ func openDesk(ctx context.Context, hold time.Duration) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := env.ParseAsWithOptions[rules](env.Options{Environment: settings})
+	r, err := readRules(settings)
 	if err != nil {
 		return nil, fmt.Errorf("settings of %s: %w", s.Processor, err)
 	}
@@ -84,7 +89,7 @@ func openDesk(ctx context.Context, hold time.Duration) (*desk, error) {
 		history: &history{search: func(ctx context.Context, from, to time.Time, show func(string)) error {
 			return s.Search(ctx, s.Processor, pattern, from, to, func(l stack.Line) { show(l.Text) })
 		}},
-		hold: hold, fair: producer["FAIR_QUEUE"] == "true", remembers: r.ClientCacheTTL, caller: s.Caller,
+		hold: hold, now: wallClock, fair: producer["FAIR_QUEUE"] == "true", remembers: r.ClientCacheTTL, caller: s.Caller,
 		out: os.Stdout, notes: os.Stderr, ask: ask, canAsk: columns(os.Stdin) > 0,
 		terminal: columns(os.Stdout), bar: columns(os.Stderr) > 0,
 	}
@@ -100,8 +105,8 @@ func (d *desk) print(format string, a ...any) { _, _ = fmt.Fprintf(d.out, format
 // letter is a dead letter with what the processor said of it and would say of it.
 type letter struct {
 	queue.Received
-	today  event.Result // by today's rules; its outcome is what would become of it
-	before event.Reason // why it died, as the processor's log has it; "" where that is not known
+	today event.Result // by today's rules; its outcome is what would become of it
+	past               // as the processor's log has it; the zero value where it was not asked, or does not know
 }
 
 // acceptable reports whether the processor would take the letter today. A duplicate it takes, and does nothing.
@@ -144,7 +149,7 @@ func (d *desk) read(ctx context.Context, messages []queue.Received, withLog bool
 	}
 	if withLog {
 		for i := range letters {
-			letters[i].before = d.history.reason(ctx, letters[i].ID, letters[i].today.Record.SentAt)
+			letters[i].past = d.history.of(ctx, letters[i].ID, letters[i].today.Record.SentAt)
 		}
 	}
 	return letters, nil

@@ -89,7 +89,7 @@ func newOffice(t fataler) *office {
 			}
 			return nil
 		}},
-		hold: 30 * time.Second, fair: true,
+		hold: 30 * time.Second, now: wallClock, fair: true,
 		caller: func(context.Context) (string, error) { return "AIDAOPERATOR", nil },
 		out:    &o.out, notes: &o.notes, canAsk: true,
 		ask: func(context.Context, string) (bool, error) { return o.answer, nil },
@@ -277,12 +277,17 @@ func TestWhatIsNotAChoiceIsRefused(t *testing.T) {
 		"all and some":              {&redrive{target: target{All: true, selection: selection{Client: []string{"bank"}}}}, "--all means all"},
 		"no such reason":            {&list{selection: selection{Reason: []event.Reason{"bad_luck"}}}, "the reasons are malformed_json,"},
 		"no such type":              {&exportCmd{selection: selection{Type: []string{"wish"}}}, "the types are monitoring,"},
-		"half an id":                {&show{ID: "0000"}, "at least 8 characters"},
+		"half an id":                {&show{ID: "zzzz"}, "zzzz: at least 8 characters"},
+		"half an id to a flag":      {&list{selection: selection{ID: []string{"zzzz"}}}, "--id=zzzz: at least 8 characters"},
 		"a rate below 0":            {&redrive{target: target{All: true}, Rate: -1}, "--rate=-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := tt.command.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			err := tt.command.Validate()
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if _, show := tt.command.(*show); show && strings.Contains(err.Error(), "--") {
+				t.Errorf("it speaks of a flag that it does not have: %v", err)
 			}
 		})
 	}
@@ -591,7 +596,7 @@ func TestAKilledPurgeLosesNothing(t *testing.T) {
 		exported := map[string]bool{}
 		if file, err := os.Open(name); err == nil {
 			defer file.Close() //nolint:errcheck // it was only read
-			if err := readExport(file, func(_ int, m queue.Received) error { exported[m.Body] = true; return nil }); err != nil {
+			if err := readExport(file, func(_ int, m queue.Received, fault error) error { exported[m.Body] = true; return fault }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -657,6 +662,317 @@ func TestAPurgeThatCannotWriteDeletesNothing(t *testing.T) {
 	}
 }
 
+// TestLettersThatOthersGotAreNotCountedAsRedriven lets the hold end before what was sent is deleted, as where a laptop
+// sleeps, and somebody else look at the queue. The old handles then delete nothing, and SQS does not say so.
+func TestLettersThatOthersGotAreNotCountedAsRedriven(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lets bool // who looked lets go of them again
+		left int
+	}{
+		"and let go again": {lets: true, left: 0},
+		"and keeps":        {lets: false, left: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t)
+			o.fill(10, 10)
+			var slept time.Duration
+			var mu sync.Mutex
+			o.now = func() time.Time { mu.Lock(); defer mu.Unlock(); return wallClock().Add(slept) }
+			o.sqs.After = func(c queuetest.Call) {
+				switch {
+				case c.Action == "SendMessageBatch":
+					mu.Lock()
+					slept += time.Hour
+					mu.Unlock()
+					o.sqs.TakeAll("event-dlq", time.Hour)
+				case c.Action == "DeleteMessageBatch" && tt.lets:
+					o.sqs.TakeAll("event-dlq", 0)
+				}
+			}
+			if err := o.redrive(t, &redrive{target: target{All: true}}); err != nil {
+				t.Fatal(err)
+			}
+			if left := len(o.sqs.Messages("event-dlq")); left != tt.left || len(o.sqs.Messages("event-queue")) != 10 {
+				t.Errorf("%d left, want %d", left, tt.left)
+			}
+			for _, want := range []string{"Redriven      0", "Twice        10  sent, but others could have had them"} {
+				if !strings.Contains(o.out.String(), want) {
+					t.Errorf("not said: %s", want)
+				}
+			}
+		})
+	}
+}
+
+// TestALateReceiveDeletesAgain has the sweep itself receive a letter once more while it deletes it.
+func TestALateReceiveDeletesAgain(t *testing.T) {
+	o := open(t)
+	o.fill(1, 1)
+	s, err := o.sweep(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.next(t.Context())
+	if err != nil || len(first) != 1 {
+		t.Fatalf("%d received, %v", len(first), err)
+	}
+	stale := s.seen[first[0].ID]
+	o.sqs.Advance(time.Hour)
+	if again, err := s.next(t.Context()); err != nil || len(again) != 0 {
+		t.Fatalf("%d fresh, %v", len(again), err)
+	}
+	if again := s.noteDeleted([]string{first[0].ID}, []handle{stale}, []error{nil}); len(again) != 1 {
+		t.Errorf("it counts as deleted by %q, which it is not", stale.receipt)
+	}
+	o.sqs.Advance(time.Hour)
+	if _, err := s.next(t.Context()); err != nil { // meets it, and deletes it
+		t.Fatal(err)
+	}
+	late, failed, err := s.settle(t.Context())
+	if err != nil || len(late) != 1 || len(failed) != 0 || len(o.sqs.Messages("event-dlq")) != 0 {
+		t.Errorf("late %v, failed %v, %v, %d left", late, failed, err, len(o.sqs.Messages("event-dlq")))
+	}
+	if err := s.release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLettersWithoutAReasonInTheLogAreCounted, since --reason does not find them.
+func TestLettersWithoutAReasonInTheLogAreCounted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		reason event.Reason
+		client string
+		want   string
+	}{
+		"by a reason":          {reason: event.StoreUnavailable, want: "Of 4 other dead letters the log knows no reason"},
+		"of a client":          {reason: event.StoreUnavailable, client: "nobody", want: "Of 1 other dead letter the log knows no reason"},
+		"by a reason of today": {reason: event.UnknownClient, client: "nobody"},
+		"by no reason":         {client: "bank"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t)
+			o.fill(4, 3)
+			var reasons []event.Reason
+			var clients []string
+			if tt.reason != "" {
+				reasons = append(reasons, tt.reason)
+			}
+			if tt.client != "" {
+				clients = append(clients, tt.client)
+			}
+			if err := (&list{selection: selection{Reason: reasons, Client: clients}}).Run(t.Context(), o.desk); err != nil {
+				t.Fatal(err)
+			}
+			listed := o.notes.String()
+			o.notes.Reset()
+			if err := o.redrive(t, &redrive{target: target{selection: selection{Reason: reasons, Client: clients}}}); err != nil {
+				t.Fatal(err)
+			}
+			for _, notes := range []string{listed, o.notes.String()} {
+				if !strings.Contains(notes, tt.want) || tt.want == "" && strings.Contains(notes, "knows no reason") {
+					t.Errorf("said is %q, want %q", notes, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// TestTwoPurgesToOneFileLoseNothing: the second one begins while the first one has its name, and nothing under it yet.
+func TestTwoPurgesToOneFileLoseNothing(t *testing.T) {
+	o := open(t)
+	o.fill(10, 3)
+	name := filepath.Join(t.TempDir(), "purged.jsonl")
+	purgeOf := func(client string) *purge {
+		return &purge{target: target{selection: selection{Client: []string{client}}}, Export: name, Yes: true}
+	}
+	var second error
+	o.ask = func(ctx context.Context, _ string) (bool, error) {
+		other := *o.desk
+		other.out, other.notes = &bytes.Buffer{}, &bytes.Buffer{}
+		second = purgeOf("bank").Run(ctx, &other)
+		return true, nil
+	}
+	first := purgeOf("nobody")
+	first.Yes = false
+	if err := first.Run(t.Context(), o.desk); err != nil {
+		t.Fatal(err)
+	}
+	if second == nil || !strings.Contains(second.Error(), "there already") {
+		t.Errorf("the second one: %v", second)
+	}
+	if n := len(exportedBodies(t, name)); n != 7 || len(o.sqs.Messages("event-dlq")) != 3 {
+		t.Errorf("%d in the file, %d left", n, len(o.sqs.Messages("event-dlq")))
+	}
+}
+
+// TestAPurgeWhoseFileIsReplacedDeletesNothing: whoever took the name away has it, and the letters stay.
+func TestAPurgeWhoseFileIsReplacedDeletesNothing(t *testing.T) {
+	o := open(t)
+	o.fill(5, 0)
+	name := filepath.Join(t.TempDir(), "purged.jsonl")
+	o.ask = func(context.Context, string) (bool, error) {
+		return true, errors.Join(os.Remove(name), os.WriteFile(name, []byte("mine"), 0o600))
+	}
+	err := (&purge{target: target{All: true}, Export: name}).Run(t.Context(), o.desk)
+	text, _ := os.ReadFile(name)
+	if err == nil || !strings.Contains(err.Error(), "nothing was deleted") || len(o.sqs.Messages("event-dlq")) != 5 || string(text) != "mine" {
+		t.Errorf("got %v, %d left, %q", err, len(o.sqs.Messages("event-dlq")), text)
+	}
+}
+
+func exportedBodies(t *testing.T, name string) (bodies []string) {
+	t.Helper()
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	if err := readExport(file, func(_ int, m queue.Received, fault error) error { bodies = append(bodies, m.Body); return fault }); err != nil {
+		t.Fatal(err)
+	}
+	return bodies
+}
+
+// TestADamagedLetterIsNotPurged, since what a file can hold of it is not what the queue has.
+func TestADamagedLetterIsNotPurged(t *testing.T) {
+	o := open(t)
+	text := "a\xffb"
+	o.sqs.Put("event-dlq", queuetest.Message{Body: "good"})
+	damaged := []string{
+		o.sqs.Put("event-dlq", queuetest.Message{Body: text}),
+		o.sqs.Put("event-dlq", queuetest.Message{Body: "good", Attributes: map[string]queuetest.Attribute{"CorrelationId": {DataType: "String", StringValue: &text}}}),
+	}
+	folder := t.TempDir()
+	for name, tt := range map[string]struct {
+		ids []string
+		err string
+	}{
+		"with others":   {nil, "2 damaged messages not deleted"},
+		"the next time": {damaged[:1], "1 damaged message not deleted"},
+	} {
+		file := filepath.Join(folder, name)
+		c := &purge{target: target{selection: selection{ID: tt.ids}, All: tt.ids == nil}, Export: file, Yes: true}
+		if err := c.Run(t.Context(), o.desk); err == nil || !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.err)
+		}
+	}
+	if got := exportedBodies(t, filepath.Join(folder, "with others")); len(got) != 1 || got[0] != "good" {
+		t.Errorf("in the file: %q", got)
+	}
+	left := o.sqs.Messages("event-dlq")
+	if len(left) != 2 || left[0].ID != damaged[0] || left[1].ID != damaged[1] {
+		t.Errorf("left: %v", left)
+	}
+	for _, id := range damaged {
+		if !strings.Contains(o.notes.String(), id) {
+			t.Errorf("%s is not named", id)
+		}
+	}
+}
+
+// TestReceivesAreTheProcessorsOwn: the queue counts every look.
+func TestReceivesAreTheProcessorsOwn(t *testing.T) {
+	o := open(t)
+	known, unknown := o.sqs.Put("event-dlq", queuetest.Message{Body: transaction("nobody", 1)}), o.sqs.Put("event-dlq", queuetest.Message{Body: "x"})
+	for n := range 5 {
+		o.log = append(o.log, fmt.Sprintf(`{"message":"record","message_id":%q,"reason":"unknown_client","receive_count":%d}`, known, 5-n))
+	}
+	for range 4 {
+		o.out.Reset()
+		if err := (&list{}).Run(t.Context(), o.desk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	columns := map[string]string{}
+	for line := range strings.Lines(o.out.String()) {
+		if fields := strings.Fields(line); len(fields) > 5 {
+			columns[fields[0]] = fields[4]
+		}
+	}
+	if columns["MESSAGE"] != "RECEIVES" || columns[known] != "5" || columns[unknown] != "–" {
+		t.Errorf("got %v\n%s", columns, &o.out)
+	}
+	for id, want := range map[string]string{known: "5 by the processor, by its log; the queue counts ", unknown: "not known of the processor"} {
+		o.out.Reset()
+		if err := (&show{ID: id}).Run(t.Context(), o.desk); err != nil || !strings.Contains(o.out.String(), want) {
+			t.Errorf("%v, %q is not in\n%s", err, want, &o.out)
+		}
+	}
+}
+
+// TestAnAmbiguousIDSaysWhich: the server's ids begin alike.
+func TestAnAmbiguousIDSaysWhich(t *testing.T) {
+	for name, tt := range map[string]struct {
+		run func(o *office) error
+	}{
+		"show": {run: func(o *office) error { return (&show{ID: "00000001"}).Run(t.Context(), o.desk) }},
+		"purge": {run: func(o *office) error {
+			return (&purge{target: target{selection: selection{ID: []string{"00000001"}}}, Export: filepath.Join(t.TempDir(), "f"), Yes: true}).Run(t.Context(), o.desk)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t)
+			a, b := "00000001-aaaa", "00000001-bbbb"
+			o.sqs.Put("event-dlq", queuetest.Message{ID: a, Body: "a"})
+			o.sqs.Put("event-dlq", queuetest.Message{ID: b, Body: "b"})
+			if err := tt.run(o); err == nil || !strings.Contains(err.Error(), "00000001 begins the ids of 2 messages: "+a+", "+b) {
+				t.Errorf("got %v", err)
+			}
+			if len(o.sqs.Messages("event-dlq")) != 2 || strings.Contains(o.out.String(), "Body") {
+				t.Errorf("one was taken for the other\n%s", &o.out)
+			}
+		})
+	}
+}
+
+// TestTrustedSendersAreReadAsByTheProcessor, with spaces or without.
+func TestTrustedSendersAreReadAsByTheProcessor(t *testing.T) {
+	for text, want := range map[string][]string{"": nil, "A": {"A"}, "A,B": {"A", "B"}, "A , B:session\t": {"A", "B:session"}} {
+		r, err := readRules(map[string]string{"EVENTS_TABLE": "e", "CLIENTS_TABLE": "c", "TRUSTED_SENDERS": text})
+		if err != nil || !slices.Equal(r.TrustedSenders, want) {
+			t.Errorf("%q: got %q, %v", text, r.TrustedSenders, err)
+		}
+	}
+}
+
+// TestTheRightsAreWrittenDown: the README names the right to each call that the commands make of SQS.
+func TestTheRightsAreWrittenDown(t *testing.T) {
+	o := open(t)
+	o.fill(12, 4)
+	var mu sync.Mutex
+	made := map[string]bool{}
+	o.sqs.Fate = func(c queuetest.Call) queuetest.Fate {
+		mu.Lock()
+		defer mu.Unlock()
+		made["sqs:"+strings.TrimSuffix(c.Action, "Batch")] = true
+		return queuetest.Done
+	}
+	name := filepath.Join(t.TempDir(), "file")
+	for _, command := range []interface {
+		Run(context.Context, *desk) error
+	}{
+		&list{}, &show{ID: "00000001"}, &redrive{target: target{All: true}}, &purge{target: target{All: true}, Export: name, Yes: true}, &importCmd{File: name},
+	} {
+		if err := command.Run(t.Context(), o.desk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## Dead letters")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for right := range made {
+		if !strings.Contains(section, "`"+right+"`") {
+			t.Errorf("%s is not among the rights", right)
+		}
+	}
+	if len(made) < 5 {
+		t.Errorf("only %v were called", made)
+	}
+}
+
 func TestHistoryReadsNoFurtherBackThanNeeded(t *testing.T) {
 	var asked [][2]time.Time
 	now := time.Now()
@@ -667,7 +983,8 @@ func TestHistoryReadsNoFurtherBackThanNeeded(t *testing.T) {
 		asked = append(asked, [2]time.Time{from, to})
 		if len(asked) == 1 {
 			show(`{"message":"record","message_id":"a","reason":"store_throttled"}`)
-			show(`{"message":"record","message_id":"a","reason":"store_unavailable"}`) // the last one counts
+			show(`{"message":"record","message_id":"a","reason":"store_unavailable","receive_count":5}`) // the last receive counts
+			show(`{"message":"record","message_id":"a","reason":"internal_error","receive_count":4}`)    // in whatever order they come
 			show(`{"message":"batch"}`)
 			show(`REPORT`)
 		} else {
@@ -681,8 +998,8 @@ func TestHistoryReadsNoFurtherBackThanNeeded(t *testing.T) {
 		ago  time.Duration
 		want event.Reason
 	}{{"a", time.Hour, event.StoreUnavailable}, {"c", time.Minute, ""}, {"b", 2 * time.Hour, event.UnknownClient}, {"a", time.Hour, event.StoreUnavailable}} {
-		if got := h.reason(t.Context(), tt.id, now.Add(-tt.ago)); got != tt.want {
-			t.Errorf("%s: got %q, want %q", tt.id, got, tt.want)
+		if got := h.of(t.Context(), tt.id, now.Add(-tt.ago)); got.before != tt.want || tt.id == "a" && got.receives != 5 {
+			t.Errorf("%s: got %v, want %q", tt.id, got, tt.want)
 		}
 	}
 	if len(asked) != 2 || !asked[1][1].Equal(asked[0][0]) {

@@ -7,9 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"unicode/utf8"
+
+	strict "github.com/go-json-experiment/json"
 
 	"event-processor/internal/queue"
 )
@@ -20,7 +25,7 @@ type kept struct {
 	MessageID  string                   `json:"messageId"`
 	Body       *string                  `json:"body,omitempty"`
 	BodyBytes  []byte                   `json:"bodyBase64,omitempty"` // instead of body, where that is not Unicode
-	Damaged    bool                     `json:"damaged,omitempty"`    // the body is not what the queue had, see queue.Received
+	Damaged    bool                     `json:"damaged,omitempty"`    // it is not what the queue had, see queue.Received
 	Attributes map[string]keptAttribute `json:"messageAttributes,omitempty"`
 	System     map[string]string        `json:"attributes,omitempty"`
 }
@@ -32,7 +37,7 @@ type keptAttribute struct {
 }
 
 func keep(m *queue.Received) kept {
-	k := kept{MessageID: m.ID, Damaged: m.Damaged, System: m.System, Attributes: make(map[string]keptAttribute, len(m.Attributes))}
+	k := kept{MessageID: m.ID, Damaged: m.Damaged || m.DamagedAttributes, System: m.System, Attributes: make(map[string]keptAttribute, len(m.Attributes))}
 	if utf8.ValidString(m.Body) {
 		k.Body = &m.Body
 	} else {
@@ -66,59 +71,87 @@ func (k *kept) message() queue.Received {
 	return m
 }
 
-// exportFile is a file under way. It stands under its name only when it is whole and on the disk.
+// exportFile is a file under way.
 type exportFile struct {
 	name string
-	temp *os.File
+	file *os.File
 	to   *bufio.Writer
 	n    int
 }
 
-// createExport begins a file that only its owner can read, for it holds payloads. It never replaces one.
+// createExport takes a name for a file that only its owner can read, for it holds payloads. It never replaces one, and
+// from here on nobody else gets the name: of two exports to one file, the second does not begin.
 func createExport(name string) (*exportFile, error) {
-	if _, err := os.Lstat(name); err == nil {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%s is there already; name another file", name)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // of mode 0600
 	if err != nil {
 		return nil, err
 	}
-	return &exportFile{name: name, temp: temp, to: bufio.NewWriter(temp)}, nil
+	return &exportFile{name: name, file: file, to: bufio.NewWriter(file)}, nil
 }
 
-func (f *exportFile) add(m *queue.Received) error {
-	line := json.NewEncoder(f.to)
+// errUnrestorable says that a line of a file cannot stand for a message.
+var errUnrestorable = errors.New("a file cannot hold it as it is")
+
+// add writes a message. One that an import could not put back as it was is an errUnrestorable, written only if asked for.
+func (f *exportFile) add(m *queue.Received, anyway bool) error {
+	var b bytes.Buffer
+	line := json.NewEncoder(&b)
 	line.SetEscapeHTML(false)
-	f.n++
 	k := keep(m)
-	return line.Encode(&k)
+	if err := line.Encode(&k); err != nil {
+		return err
+	}
+	var fault error
+	if back, err := readLine(b.Bytes()); err != nil || !reflect.DeepEqual(back.Message(), m.Message()) {
+		fault = errUnrestorable
+	}
+	if fault != nil && !anyway {
+		return fault
+	}
+	f.n++
+	if _, err := f.to.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return fault
 }
 
-// finish puts the file on the disk and under its name.
+// finish puts the file on the disk, and makes sure that it is still there under its name.
 func (f *exportFile) finish() error {
-	err := errors.Join(f.to.Flush(), f.temp.Sync(), f.temp.Close())
-	if err == nil {
-		err = os.Rename(f.temp.Name(), f.name)
-	}
-	if err != nil {
-		_ = os.Remove(f.temp.Name())
+	if err := errors.Join(f.to.Flush(), f.file.Sync()); err != nil {
+		f.abandon()
 		return fmt.Errorf("write %s: %w", f.name, err)
+	}
+	if !f.isThere() {
+		_ = f.file.Close()
+		return fmt.Errorf("%s was taken away or replaced while it was written", f.name)
 	}
 	folder, err := os.Open(filepath.Dir(f.name))
 	if err != nil {
-		return err
+		return errors.Join(err, f.file.Close())
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return errors.Join(folder.Sync(), folder.Close(), f.file.Close())
+}
+
+func (f *exportFile) isThere() bool {
+	own, err := f.file.Stat()
+	there, missing := os.Lstat(f.name)
+	return err == nil && missing == nil && os.SameFile(own, there)
 }
 
 // abandon leaves nothing behind.
 func (f *exportFile) abandon() {
-	_ = f.temp.Close()
-	_ = os.Remove(f.temp.Name())
+	if f.isThere() {
+		_ = os.Remove(f.name)
+	}
+	_ = f.file.Close()
 }
 
-// readExport shows the messages of an exported file with their line numbers, and ends with the first error.
-func readExport(from io.Reader, see func(line int, m queue.Received) error) error {
+// readExport shows the messages of an exported file with their line numbers, and of a line that is none why. It ends with
+// the first error of see.
+func readExport(from io.Reader, see func(line int, m queue.Received, fault error) error) error {
 	lines := bufio.NewReader(from)
 	for n, end := 1, false; !end; n++ {
 		text, err := lines.ReadBytes('\n')
@@ -126,29 +159,37 @@ func readExport(from io.Reader, see func(line int, m queue.Received) error) erro
 		if err != nil && !end {
 			return err
 		}
-		if len(bytes.TrimSpace(text)) == 0 {
+		if len(bytes.Trim(text, " \t\r\n")) == 0 {
 			continue
 		}
-		m, err := readLine(text)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
-		if err := see(n, m); err != nil {
+		m, fault := readLine(text)
+		if err := see(n, m, fault); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// readLine reads a line that is one message and nothing else: no member twice, none unknown, nothing behind it, and one
+// value of each thing.
 func readLine(text []byte) (m queue.Received, err error) {
 	var k kept
-	from := json.NewDecoder(bytes.NewReader(text))
-	from.DisallowUnknownFields()
-	if err := from.Decode(&k); err != nil {
+	if err := strict.Unmarshal(text, &k, strict.RejectUnknownMembers(true)); err != nil {
 		return m, err
 	}
-	if k.Body == nil && k.BodyBytes == nil {
+	switch {
+	case k.Body == nil && k.BodyBytes == nil:
 		return m, errors.New("it has neither body nor bodyBase64")
+	case k.Body != nil && k.BodyBytes != nil:
+		return m, errors.New("it has body and bodyBase64")
 	}
-	return k.message(), nil
+	for name, a := range k.Attributes {
+		if binary := strings.HasPrefix(a.Type, "Binary"); a.Type == "" || (a.Text != nil) == binary || (a.Binary != nil) != binary {
+			return m, fmt.Errorf("attribute %s has no dataType, or not the value that belongs to it", name)
+		}
+	}
+	if m = k.message(); !m.Whole() {
+		return m, errors.New("it is not Unicode, or damaged; no queue takes it as it was")
+	}
+	return m, nil
 }

@@ -21,20 +21,26 @@ type history struct {
 	// search shows the lines between two instants, in the order of their times.
 	search func(ctx context.Context, from, to time.Time, show func(line string)) error
 
-	mu      sync.Mutex
-	since   time.Time // read from here on; zero: nothing was read
-	reasons map[string]event.Reason
-	err     error // why the log could not be read; nobody asks it again then
+	mu    sync.Mutex
+	since time.Time // read from here on; zero: nothing was read
+	known map[string]past
+	err   error // why the log could not be read; nobody asks it again then
 }
 
-// reason is the last reason that the log has for a message sent at an instant, "" where it has none.
-func (h *history) reason(ctx context.Context, messageID string, sentAt time.Time) event.Reason {
+// past is what the log has about the last receive of a message by the processor.
+type past struct {
+	before   event.Reason // why it was not stored; "" where that is not known
+	receives int          // by the processor until then; 0 where that is not known. The looks of operators are not among them
+}
+
+// of is what the log has about a message sent at an instant.
+func (h *history) of(ctx context.Context, messageID string, sentAt time.Time) past {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if from := sentAt.Add(-logSlack); h.err == nil && (h.since.IsZero() || from.Before(h.since)) {
 		h.extend(ctx, from)
 	}
-	return h.reasons[messageID]
+	return h.known[messageID]
 }
 
 // extend reads what lies between an instant and what was read before.
@@ -43,21 +49,28 @@ func (h *history) extend(ctx context.Context, from time.Time) {
 	if to.IsZero() {
 		to = time.Now().Add(logSlack)
 	}
-	found := map[string]event.Reason{}
+	found := map[string]past{}
+	// Lines of several environments do not come in order, and some clouds answer with any line.
+	note := func(id string, p past) {
+		if p.receives >= found[id].receives {
+			found[id] = p
+		}
+	}
 	h.err = h.search(ctx, from, to, func(text string) {
 		var line struct {
 			Message   string
 			MessageID string `json:"message_id"`
 			Reason    event.Reason
+			Receives  int `json:"receive_count"`
 		}
 		if json.Unmarshal([]byte(text), &line) == nil && line.Message == "record" && line.Reason != "" {
-			found[line.MessageID] = line.Reason
+			note(line.MessageID, past{line.Reason, line.Receives})
 		}
 	})
-	for id, reason := range h.reasons { // newer than what was found now
-		found[id] = reason
+	for id, newer := range h.known {
+		note(id, newer)
 	}
-	h.since, h.reasons = from, found
+	h.since, h.known = from, found
 }
 
 // trouble says why the log could not be read, nil where it could.

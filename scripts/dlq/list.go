@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -81,14 +82,19 @@ func (d *desk) collect(ctx context.Context, chosen *selection) (letters []letter
 	slices.SortFunc(letters, func(a, b letter) int {
 		return cmp.Or(a.today.Record.SentAt.Compare(b.today.Record.SentAt), strings.Compare(a.ID, b.ID))
 	})
-	d.warnOfHistory()
+	d.warnOfHistory(chosen)
 	return letters, err
 }
 
 // warnOfHistory says where the log could not tell why letters died.
-func (d *desk) warnOfHistory() {
+func (d *desk) warnOfHistory(chosen *selection) {
 	if err := d.history.trouble(); err != nil {
 		d.note("The processor's log does not say why they died: %v", err)
+	}
+	chosen.mu.Lock()
+	defer chosen.mu.Unlock()
+	if chosen.unknown > 0 {
+		d.note("Of %s the log knows no reason; by today's rules they are none of those asked for.", plural(chosen.unknown, "other dead letter"))
 	}
 }
 
@@ -108,8 +114,8 @@ func (d *desk) tableText(letters []letter, id, client int) string {
 	_, _ = fmt.Fprintln(w, "MESSAGE\tCLIENT\tEVENT\tTYPE\tRECEIVES\tAGE\tREASON")
 	for i := range letters {
 		l := &letters[i]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cut(l.ID, id), orDash(clip(l.client(), client)), orDash(cut(l.today.EventID, id)),
-			orDash(clip(l.kind(), 16)), l.today.Record.ReceiveCount, age(time.Since(l.today.Record.SentAt)), l.reasonInWords())
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cut(l.ID, id), orDash(clip(l.client(), client)), orDash(cut(l.today.EventID, id)),
+			orDash(clip(l.kind(), 16)), orDash(count(l.receives)), age(time.Since(l.today.Record.SentAt)), l.reasonInWords())
 	}
 	_ = w.Flush()
 	return b.String()
@@ -138,6 +144,9 @@ func clip(s string, n int) string {
 	}
 	return printable(s)
 }
+
+// count is a number, "" where it is not known.
+func count(n int) string { return ifElse(n == 0, "", strconv.Itoa(n)) }
 
 func orDash(s string) string { return ifElse(s == "", "–", s) }
 
@@ -173,7 +182,8 @@ type row struct {
 	ClientID  string       `json:"clientId,omitempty"`
 	EventID   string       `json:"eventId,omitempty"`
 	EventType string       `json:"eventType,omitempty"`
-	Receives  int          `json:"receives"`
+	Receives  int          `json:"receives,omitempty"` // by the processor, by its log
+	InQueue   int          `json:"receivesOfQueue"`    // as SQS counts, with every look of an operator
 	SentAt    time.Time    `json:"sentAt"`
 	Age       int64        `json:"ageSeconds"`
 	Reason    string       `json:"reason"` // as verdict says it
@@ -188,7 +198,7 @@ func (d *desk) listJSON(letters []letter) error {
 		sent := l.today.Record.SentAt
 		err := to.Encode(row{
 			MessageID: l.ID, ClientID: printable(l.client()), EventID: l.today.EventID, EventType: printable(l.kind()),
-			Receives: l.today.Record.ReceiveCount, SentAt: sent.UTC(), Age: int64(time.Since(sent).Seconds()),
+			Receives: l.receives, InQueue: l.today.Record.ReceiveCount, SentAt: sent.UTC(), Age: int64(time.Since(sent).Seconds()),
 			Reason: l.verdict(), Detail: printable(l.today.Detail), Before: l.before,
 		})
 		if err != nil {

@@ -32,7 +32,8 @@ type account struct {
 	skipped  []letter       // that would be rejected again
 	other    int            // not meant
 	failed   int            // could not be sent
-	twice    int            // sent, but not deleted: in both queues
+	kept     int            // sent, but not deleted: in both queues
+	late     int            // sent, and deleted when others could have had them: perhaps in both queues, or sent by others, too
 	errs     map[string]int // why, with how often
 	inARow   int            // calls of which nothing was sent
 }
@@ -62,9 +63,14 @@ func (c *redrive) Run(ctx context.Context, d *desk) (err error) {
 		return c.take(ctx, d, s, messages, shown)
 	})
 	shown.end()
+	late, failed, unsettled := s.settle(ctx)
+	c.settle(late, failed)
 	released := s.release(ctx)
 	c.report(d)
-	return errors.Join(err, c.failures(), c.missing(), released)
+	if err == nil {
+		err = unsettled
+	}
+	return errors.Join(err, c.failures(), c.missing(), c.ambiguous(), released)
 }
 
 // Validate asks for a choice and a rate that can be kept.
@@ -86,7 +92,7 @@ func (c *redrive) newLimiter() *rate.Limiter {
 // take takes up to ten messages of the queue: judges them, sends the chosen ones, and deletes what was sent.
 func (c *redrive) take(ctx context.Context, d *desk, s *sweep, messages []queue.Received, shown *progress) error {
 	seen := len(messages)
-	letters, err := d.read(ctx, c.among(messages), len(c.Reason) > 0)
+	letters, err := d.read(ctx, c.among(messages), len(c.Reason) > 0 || c.DryRun)
 	if err != nil {
 		return err
 	}
@@ -120,7 +126,7 @@ func (c *redrive) choose(letters []letter, seen int) (chosen []letter) {
 		case !l.acceptable() && !c.Force:
 			l.Body, l.today.Record.Body = "", ""
 			c.account.skipped = append(c.account.skipped, l)
-		case l.Damaged:
+		case !l.Whole():
 			c.account.failed++
 			c.account.fail(errors.New("message " + l.ID + " is not Unicode and cannot be sent as it is"))
 		default:
@@ -137,7 +143,7 @@ func (c *redrive) move(ctx context.Context, d *desk, s *sweep, letters []letter)
 	if !c.DryRun {
 		ctx := context.WithoutCancel(ctx)
 		sent = c.send(ctx, d, letters)
-		c.noteTwice(s.delete(ctx, sent))
+		s.delete(ctx, sent)
 		if len(sent) == 0 {
 			return c.giveUp()
 		}
@@ -181,13 +187,14 @@ func (c *redrive) send(ctx context.Context, d *desk, letters []letter) (sent []s
 	return sent
 }
 
-func (c *redrive) noteTwice(failed map[string]error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.account.twice += len(failed)
+// settle takes out of the account of the redriven what may be in both queues.
+func (c *redrive) settle(late map[string]bool, failed map[string]error) {
+	a := &c.account
+	a.late, a.kept = len(late), len(failed)
 	for _, err := range failed {
-		c.account.fail(err)
+		a.fail(err)
 	}
+	a.redriven = slices.DeleteFunc(a.redriven, func(l letter) bool { return late[l.ID] || failed[l.ID] != nil })
 }
 
 func (c *redrive) giveUp() error {
@@ -203,8 +210,8 @@ func (c *redrive) giveUp() error {
 func (c *redrive) failures() error {
 	a := &c.account
 	switch {
-	case a.failed+a.twice > 0:
-		return fmt.Errorf("%s; these messages are in the dead-letter queue as before", plural(a.failed+a.twice, "failure"))
+	case a.failed+a.kept > 0:
+		return fmt.Errorf("%s; these messages are in the dead-letter queue as before", plural(a.failed+a.kept, "failure"))
 	case len(a.skipped) > 0 && len(c.ID) > 0:
 		return fmt.Errorf("%s would be rejected again: without --force they are not sent", plural(len(a.skipped), "message"))
 	default:
@@ -215,7 +222,7 @@ func (c *redrive) failures() error {
 // report prints the account of a redrive.
 func (c *redrive) report(d *desk) {
 	a := &c.account
-	d.warnOfHistory()
+	d.warnOfHistory(&c.selection)
 	if c.DryRun && len(a.redriven) > 0 {
 		d.table(a.redriven)
 		d.print("")
@@ -226,8 +233,11 @@ func (c *redrive) report(d *desk) {
 	line(ifElse(c.DryRun, "To send", "Redriven"), len(a.redriven), tally(a.redriven))
 	line("Skipped", len(a.skipped), tally(a.skipped))
 	line("Failed", a.failed, "")
-	if a.twice > 0 {
-		line("Twice", a.twice, "sent, but not deleted here: they will come again, as duplicates")
+	if a.kept > 0 {
+		line("Twice", a.kept, "sent, but not deleted here: they will come again, as duplicates")
+	}
+	if a.late > 0 {
+		line("Twice", a.late, "sent, but others could have had them before they were deleted here: they may come again, as duplicates")
 	}
 	if a.other > 0 {
 		line("Left", a.other, "that were not asked for")

@@ -21,7 +21,8 @@ type selection struct {
 	ID     []string       `name:"id" placeholder:"ID" help:"This message, by its id or the first 8 characters of it or more."`
 
 	mu      sync.Mutex
-	matched map[string]int // by id asked for: messages that matched it
+	matched map[string][]string // by id asked for: ids of messages that begin like it
+	unknown int                 // letters that are not meant, but may have died for a reason asked for: the log has none
 }
 
 // target is a selection that must be made: to change everything takes the word.
@@ -61,11 +62,18 @@ func (s *selection) Validate() error {
 		}
 	}
 	for _, id := range s.ID {
-		if len(id) < minPrefix {
-			errs = append(errs, fmt.Errorf("--id=%s: at least %d characters of an id are needed", id, minPrefix))
+		if err := checkID(id); err != nil {
+			errs = append(errs, fmt.Errorf("--id=%w", err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func checkID(id string) error {
+	if len(id) < minPrefix {
+		return fmt.Errorf("%s: at least %d characters of a message id are needed", printable(id), minPrefix)
+	}
+	return nil
 }
 
 func words[T ~string](all []T) string {
@@ -90,9 +98,9 @@ func (s *selection) matchesID(messageID string) (matches bool) {
 	for _, id := range s.ID {
 		if strings.HasPrefix(messageID, id) {
 			if s.matched == nil {
-				s.matched = map[string]int{}
+				s.matched = map[string][]string{}
 			}
-			s.matched[id]++
+			s.matched[id] = append(s.matched[id], messageID)
 			matches = true
 		}
 	}
@@ -102,9 +110,30 @@ func (s *selection) matchesID(messageID string) (matches bool) {
 // matches reports whether a letter that is among the messages is meant.
 func (s *selection) matches(l *letter) bool {
 	any := func(n int, is bool) bool { return n == 0 || is }
-	return any(len(s.Reason), slices.Contains(s.Reason, l.today.Reason) || slices.Contains(s.Reason, l.before)) &&
-		any(len(s.Client), slices.Contains(s.Client, l.client())) &&
-		any(len(s.Type), slices.Contains(s.Type, l.kind()))
+	if !any(len(s.Client), slices.Contains(s.Client, l.client())) || !any(len(s.Type), slices.Contains(s.Type, l.kind())) {
+		return false
+	}
+	matches := any(len(s.Reason), slices.Contains(s.Reason, l.today.Reason) || slices.Contains(s.Reason, l.before))
+	if !matches && l.before == "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unknown++
+	}
+	return matches
+}
+
+// ambiguous says which of the ids asked for begin those of several messages.
+func (s *selection) ambiguous() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, id := range s.ID {
+		if found := s.matched[id]; len(found) > 1 {
+			slices.Sort(found)
+			errs = append(errs, fmt.Errorf("%s begins the ids of %s: %s; say more of it", printable(id), plural(len(found), "message"), printable(strings.Join(found, ", "))))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // missing says which of the ids asked for are not in the queue.
@@ -113,7 +142,7 @@ func (s *selection) missing() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, id := range s.ID {
-		if s.matched[id] == 0 {
+		if len(s.matched[id]) == 0 {
 			errs = append(errs, errors.New("no message "+printable(id)+" in the dead-letter queue"))
 		}
 	}

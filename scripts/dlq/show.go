@@ -22,7 +22,7 @@ type show struct {
 }
 
 // Validate refuses an id that is too short to be one.
-func (c *show) Validate() error { return (&selection{ID: []string{c.ID}}).Validate() }
+func (c *show) Validate() error { return checkID(c.ID) }
 
 // Run prints everything about one letter.
 func (c *show) Run(ctx context.Context, d *desk) error {
@@ -30,18 +30,13 @@ func (c *show) Run(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
-	for i := range found {
-		if i > 0 {
-			d.print("")
-		}
-		d.describe(&found[i])
-	}
-	d.warnOfHistory()
+	d.describe(found)
+	d.warnOfHistory(&selection{})
 	return nil
 }
 
-// find looks for the letter. There may be several whose ids begin alike.
-func (c *show) find(ctx context.Context, d *desk) (found []letter, err error) {
+// find looks for the letter. There may be several whose ids begin alike: then none is shown.
+func (c *show) find(ctx context.Context, d *desk) (found *letter, err error) {
 	const whole = 36 // characters of an id
 	chosen := selection{ID: []string{c.ID}}
 	s, err := d.sweep(ctx)
@@ -60,13 +55,16 @@ func (c *show) find(ctx context.Context, d *desk) (found []letter, err error) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		found = append(found, read...)
-		if len(c.ID) == whole && len(found) > 0 {
+		if len(read) == 0 {
+			return nil
+		}
+		found = &read[0]
+		if len(c.ID) == whole {
 			return errEnough
 		}
 		return nil
 	})
-	return found, errors.Join(err, chosen.missing())
+	return found, errors.Join(err, chosen.missing(), chosen.ambiguous())
 }
 
 // describe prints a letter. Its body is printed as it is where nobody's terminal can suffer from it.
@@ -85,6 +83,7 @@ func (d *desk) describe(l *letter) {
 	line("Sent", fmt.Sprintf("%s, %s ago", l.today.Record.SentAt.UTC().Format(time.RFC3339), age(time.Since(l.today.Record.SentAt))))
 	line("Today", l.verdict())
 	line("Detail", printable(l.today.Detail))
+	line("Receives", l.receivesInWords())
 	line("In the log", ifElse(l.before == "", "the processor's log has no reason", printable(string(l.before))))
 	_ = w.Flush()
 
@@ -114,6 +113,16 @@ func (d *desk) describe(l *letter) {
 	_ = w.Flush()
 	d.print("\nBody, %s%s", plural(len(l.Body), "byte"), ifElse(l.Damaged, "; it is not Unicode, and what cannot be read is replaced", ""))
 	d.print("%s", d.bodyText(l.Body))
+}
+
+// receivesInWords tells the processor's receives from the queue's count, in which every look of an operator is one,
+// and which some clouds begin anew for a dead letter.
+func (l *letter) receivesInWords() string {
+	queue := fmt.Sprintf("the queue counts %d, with every look of an operator", l.today.Record.ReceiveCount)
+	if l.receives == 0 {
+		return "not known of the processor, whose log has no line; " + queue
+	}
+	return fmt.Sprintf("%d by the processor, by its log; %s", l.receives, queue)
 }
 
 // bodyText is the body as it came, or on a terminal one that a person can read.

@@ -27,6 +27,7 @@ type sweep struct {
 	queue   *queue.Queue
 	note    func(format string, a ...any)
 	hold    time.Duration
+	now     func() time.Time
 	waiting int       // messages that wait at the start, as SQS estimates
 	until   time.Time // what was sent later belongs to the next sweep: else one in which messages come would not end
 
@@ -40,9 +41,16 @@ type sweep struct {
 
 // handle is what a message that was seen is reached by.
 type handle struct {
-	receipt  string // "" of one that is deleted
-	receives int    // only the receipt handle of the last receive is of use
+	receipt  string    // "" of one that is deleted
+	receives int       // only the receipt handle of the last receive is of use
+	until    time.Time // others do not see it before
+	doomed   bool      // it was to be deleted
+	late     bool      // others could have seen it before it was: SQS does not say whether that deleted anything
+	err      error     // why it is not deleted
 }
+
+// wallClock is the time without Go's monotonic clock, which stands still while a laptop sleeps.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 // sweep begins a sweep, which must be released.
 func (d *desk) sweep(ctx context.Context) (*sweep, error) {
@@ -50,7 +58,7 @@ func (d *desk) sweep(ctx context.Context) (*sweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sweep{queue: d.dlq, note: d.note, hold: d.hold, until: now.Add(time.Second), seen: map[string]handle{}, heart: make(chan struct{})}
+	s := &sweep{queue: d.dlq, note: d.note, hold: d.hold, now: d.now, until: now.Add(time.Second), seen: map[string]handle{}, heart: make(chan struct{})}
 	if s.waiting, _, err = d.dlq.Depth(ctx); err != nil {
 		return nil, err
 	}
@@ -109,18 +117,32 @@ const receiveTime = 20 * time.Second
 func (s *sweep) next(ctx context.Context) ([]queue.Received, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTime)
 	defer cancel()
+	until := s.now().Add(s.hold)
 	messages, err := s.queue.Receive(ctx, s.hold)
 	if err != nil {
 		return nil, err
 	}
+	fresh, again := s.meet(messages, until)
+	s.delete(ctx, again)
+	return fresh, nil
+}
+
+// meet notes messages that were received, and returns those that were not seen before, and the ids of those that come
+// though they were deleted: what was deleted by an old handle, or not at all.
+func (s *sweep) meet(messages []queue.Received, until time.Time) (fresh []queue.Received, again []string) {
 	received := len(messages)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fresh := slices.DeleteFunc(messages, func(m queue.Received) bool {
+	fresh = slices.DeleteFunc(messages, func(m queue.Received) bool {
 		r := m.Record()
 		h, seen := s.seen[m.ID]
 		if r.ReceiveCount > h.receives {
-			s.seen[m.ID] = handle{m.ReceiptHandle, r.ReceiveCount}
+			h.receipt, h.receives, h.until = m.ReceiptHandle, r.ReceiveCount, until
+			if h.doomed {
+				h.late = true
+				again = append(again, m.ID)
+			}
+			s.seen[m.ID] = h
 		}
 		return seen || r.SentAt.After(s.until)
 	})
@@ -132,7 +154,7 @@ func (s *sweep) next(ctx context.Context) ([]queue.Received, error) {
 	default:
 		s.empty, s.stale = 0, 0
 	}
-	return fresh, nil
+	return fresh, again
 }
 
 // seenWhole reports whether nothing new is to be expected: a receive brought nothing and SQS says that nothing
@@ -151,26 +173,70 @@ func (s *sweep) seenWhole(ctx context.Context) bool {
 	return err == nil && waiting == 0
 }
 
-// delete deletes visited messages. Those that could not be deleted are in the answer, and stay in the queue.
-func (s *sweep) delete(ctx context.Context, ids []string) map[string]error {
-	s.mu.Lock()
-	handles := make([]string, len(ids))
-	for i, id := range ids {
-		handles[i] = s.seen[id].receipt
+// delete deletes visited messages. What came of it is known when the sweep has settled.
+func (s *sweep) delete(ctx context.Context, ids []string) {
+	for len(ids) > 0 { // once, and again those that were received in the meantime
+		s.mu.Lock()
+		used := make([]handle, len(ids))
+		handles := make([]string, len(ids))
+		for i, id := range ids {
+			used[i] = s.seen[id]
+			handles[i] = used[i].receipt
+		}
+		s.mu.Unlock()
+		errs := s.queue.Delete(ctx, handles)
+		ids = s.noteDeleted(ids, used, errs)
 	}
-	s.mu.Unlock()
-	failed := map[string]error{}
-	errs := s.queue.Delete(ctx, handles)
+}
+
+// noteDeleted notes what came of a call, and returns the ids of those that it was too late for.
+func (s *sweep) noteDeleted(ids []string, used []handle, errs []error) (again []string) {
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, id := range ids {
-		if errs[i] == nil {
-			s.seen[id] = handle{receives: s.seen[id].receives}
-		} else {
-			failed[id] = errs[i]
+		h := s.seen[id]
+		h.doomed, h.err = true, errs[i]
+		switch {
+		case h.receives > used[i].receives: // by a handle that was no longer the last one
+			h.late = true
+			again = append(again, id)
+		case errs[i] == nil:
+			h.receipt = ""
+			h.late = h.late || now.After(used[i].until)
+		}
+		s.seen[id] = h
+	}
+	return again
+}
+
+// settle says which of the messages that were to be deleted others could have had before, and which are not deleted. It
+// looks once more for both, and deletes what comes by its new handle.
+func (s *sweep) settle(ctx context.Context) (late map[string]bool, failed map[string]error, err error) {
+	late, failed = s.undeleted()
+	if len(late)+len(failed) > 0 {
+		s.mu.Lock()
+		s.empty, s.stale = 0, 0
+		s.mu.Unlock()
+		err = s.visit(ctx, func(context.Context, []queue.Received) error { return nil })
+		late, failed = s.undeleted()
+	}
+	return late, failed, err
+}
+
+func (s *sweep) undeleted() (late map[string]bool, failed map[string]error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late, failed = map[string]bool{}, map[string]error{}
+	for id, h := range s.seen {
+		switch {
+		case h.doomed && h.err != nil:
+			failed[id] = h.err
+		case h.doomed && h.late:
+			late[id] = true
 		}
 	}
-	return failed
+	return late, failed
 }
 
 // left are the messages that are still in the queue, to be seen again after d.
@@ -195,8 +261,23 @@ func (s *sweep) keepHidden(ctx context.Context) {
 		case <-s.heart:
 			return
 		case <-ticks.C:
+			began := s.now()
 			// Where that fails, a message is received again and known by its id.
-			_ = s.queue.SetVisibility(ctx, s.left(s.hold))
+			if s.queue.SetVisibility(ctx, s.left(s.hold)) == nil {
+				s.noteHidden(began)
+			}
+		}
+	}
+}
+
+// noteHidden notes that what was hidden still at an instant is so for the hold. What was not, others may have by now.
+func (s *sweep) noteHidden(began time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, h := range s.seen {
+		if h.receipt != "" && h.until.After(began) {
+			h.until = began.Add(s.hold)
+			s.seen[id] = h
 		}
 	}
 }

@@ -89,7 +89,7 @@ func TestListJSON(t *testing.T) {
 	o := open(t)
 	began := time.Now().Truncate(time.Millisecond)
 	id := o.sqs.Put("event-dlq", queuetest.Message{Body: transaction("nobody", 1)})
-	o.log = []string{`{"message":"record","message_id":"` + id + `","reason":"store_throttled"}`}
+	o.log = []string{`{"message":"record","message_id":"` + id + `","reason":"store_throttled","receive_count":5}`}
 	if err := (&list{JSON: true}).Run(t.Context(), o.desk); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestListJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := row{
-		MessageID: id, ClientID: "nobody", EventID: "00000000-0000-4000-8000-000000000001", EventType: "transaction", Receives: 1,
+		MessageID: id, ClientID: "nobody", EventID: "00000000-0000-4000-8000-000000000001", EventType: "transaction", Receives: 5, InQueue: 1,
 		Reason: "unknown_client", Detail: "no client nobody", Before: "store_throttled",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(row{}, "SentAt", "Age")); diff != "" || got.SentAt.Before(began) || got.SentAt.After(time.Now()) {
@@ -174,7 +174,7 @@ func TestAFileLosesNothing(t *testing.T) {
 		}
 		defer os.Remove(name) //nolint:errcheck // the next run needs its place
 		for i := range want {
-			if err := f.add(&want[i]); err != nil {
+			if err := f.add(&want[i], true); (err != nil) == want[i].Whole() {
 				t.Fatal(err)
 			}
 		}
@@ -186,7 +186,13 @@ func TestAFileLosesNothing(t *testing.T) {
 			t.Fatalf("not Unicode, or %v", err)
 		}
 		var got []queue.Received
-		if err := readExport(bytes.NewReader(text), func(_ int, m queue.Received) error { got = append(got, m); return nil }); err != nil {
+		if err := readExport(bytes.NewReader(text), func(_ int, m queue.Received, fault error) error {
+			if i := len(got); (fault != nil) == want[i].Whole() {
+				t.Fatalf("%v, of %+v", fault, want[i])
+			}
+			got = append(got, m)
+			return nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
@@ -236,26 +242,111 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNotWholeIsNotImported(t *testing.T) {
-	good := `{"messageId":"a","body":"x"}` + "\n"
-	for name, tt := range map[string]struct{ text, want string }{
-		"cut off":          {good + `{"messageId":"b","bo`, "line 2"},
-		"another file":     {good + good + `{"timestamp":"now"}`, "line 3"},
-		"no body":          {`{"messageId":"b"}`, "neither body"},
-		"not Unicode":      {good + `{"messageId":"b","bodyBase64":"/w=="}`, "line 2: the body is not Unicode"},
-		"damaged on a way": {`{"messageId":"b","body":"x","damaged":true}`, "not Unicode"},
+func TestLinesThatAreNoMessageAreNamed(t *testing.T) {
+	good := `{"messageId":"a","body":"x"}`
+	for name, tt := range map[string]struct{ line, want string }{
+		"cut off":                   {`{"messageId":"b","body":`, "EOF"},
+		"two values":                {`{"messageId":"b","body":"y"}{"messageId":"c","body":"z"}`, "after top-level value"},
+		"garbage behind it":         {`{"messageId":"b","body":"y"} ,`, "after top-level value"},
+		"a member twice":            {`{"messageId":"b","body":"y","body":"z"}`, "duplicate"},
+		"an attribute twice":        {`{"messageId":"b","body":"y","attributes":{"SenderId":"a","SenderId":"b"}}`, "duplicate"},
+		"another file":              {`{"timestamp":"now"}`, "unknown"},
+		"a member in other letters": {`{"messageId":"b","Body":"y"}`, "unknown"},
+		"no object":                 {`"y"`, "string"},
+		"no body":                   {`{"messageId":"b"}`, "neither body"},
+		"two bodies":                {`{"messageId":"b","body":"y","bodyBase64":"eQ=="}`, "body and bodyBase64"},
+		"not Unicode":               {`{"messageId":"b","bodyBase64":"/w=="}`, "not Unicode"},
+		"half a character":          {`{"messageId":"b","body":"\ud800"}`, "surrogate"},
+		"damaged on a way":          {`{"messageId":"b","body":"x","damaged":true}`, "damaged"},
+		"an attribute of nothing":   {`{"messageId":"b","body":"x","messageAttributes":{"A":{"dataType":"String"}}}`, "attribute A"},
+		"an attribute of two kinds": {`{"messageId":"b","body":"x","messageAttributes":{"A":{"dataType":"String","stringValue":"a","binaryValue":"eQ=="}}}`, "attribute A"},
+		"an attribute of no type":   {`{"messageId":"b","body":"x","messageAttributes":{"A":{"dataType":"","stringValue":"a"}}}`, "attribute A"},
+		"bytes as a text":           {`{"messageId":"b","body":"x","messageAttributes":{"A":{"dataType":"Binary","stringValue":"a"}}}`, "attribute A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := open(t)
 			file := filepath.Join(t.TempDir(), "file")
-			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(good+"\n\n"+tt.line+"\n"+good+"\r\n"+tt.line), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			err := (&importCmd{File: file}).Run(t.Context(), o.desk)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || len(o.sqs.Messages("event-dlq")) != 0 {
-				t.Errorf("got %v, want %q; %d messages were sent", err, tt.want, len(o.sqs.Messages("event-dlq")))
+			if err == nil || !strings.Contains(err.Error(), "2 lines without a message") {
+				t.Errorf("got %v", err)
+			}
+			for _, line := range []string{"line 3", "line 5"} {
+				_, said, _ := strings.Cut(o.notes.String(), line+" is not put: ")
+				if said, _, _ = strings.Cut(said, "\n"); !strings.Contains(said, tt.want) {
+					t.Errorf("of %s is said %q, want %q", line, said, tt.want)
+				}
+			}
+			if n := len(o.sqs.Messages("event-dlq")); n != 2 || !strings.Contains(o.out.String(), "2 of 2 messages put") {
+				t.Errorf("%d messages are there\n%s", n, &o.out)
 			}
 		})
+	}
+}
+
+// TestAnImportOnceMoreSaysWhatIsThere, and puts what is not. Of a message that was there twice two are put.
+func TestAnImportOnceMoreSaysWhatIsThere(t *testing.T) {
+	o := open(t)
+	o.fill(5, 3)
+	c := "c-1"
+	for range 2 {
+		o.sqs.Put("event-dlq", queuetest.Message{Body: transaction("nobody", 4), Attributes: map[string]queuetest.Attribute{
+			"CorrelationId": {DataType: "String", StringValue: &c},
+		}, System: map[string]string{"MessageGroupId": "nobody"}})
+	}
+	name := filepath.Join(t.TempDir(), "file")
+	run := func(command interface {
+		Run(context.Context, *desk) error
+	}, want string,
+	) {
+		t.Helper()
+		o.out.Reset()
+		if err := command.Run(t.Context(), o.desk); err != nil || !strings.Contains(o.out.String(), want) {
+			t.Errorf("%v, not said: %s\n%s%s", err, want, &o.out, &o.notes)
+		}
+	}
+	run(&exportCmd{File: name}, "7 messages in ")
+	run(&importCmd{File: name}, "0 of 7 messages put into the dead-letter queue\n7 are there already")
+	run(&purge{target: target{selection: selection{Client: []string{"nobody"}}}, Export: name + "2", Yes: true}, "4 messages deleted")
+	run(&importCmd{File: name}, "4 of 7 messages put into the dead-letter queue\n3 are there already")
+	run(&importCmd{File: name + "2"}, "0 of 4 messages put into the dead-letter queue\n4 are there already")
+	if n := len(o.sqs.Messages("event-dlq")); n != 7 || o.sqs.Visible("event-dlq") != 7 {
+		t.Errorf("%d messages are there, %d of them visible", n, o.sqs.Visible("event-dlq"))
+	}
+}
+
+// TestWhatTheQueueDoesNotTakeIsNamed, and stops nothing else.
+func TestWhatTheQueueDoesNotTakeIsNamed(t *testing.T) {
+	o := open(t)
+	o.sqs.MaxMessage = 1000
+	var lines []string
+	for i := range 400 {
+		body := "x"
+		if i%2 == 1 {
+			body = strings.Repeat("x", 1001)
+		}
+		lines = append(lines, `{"messageId":"a","body":"`+body+`"}`)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := (&importCmd{File: file}).Run(t.Context(), o.desk)
+	if err == nil || !strings.Contains(err.Error(), "200 messages could not be put") || len(o.sqs.Messages("event-dlq")) != 200 ||
+		!strings.Contains(o.notes.String(), "line 400 is not put: the message has 1001 bytes") {
+		t.Errorf("got %v, %d put", err, len(o.sqs.Messages("event-dlq")))
+	}
+	o.sqs.Fate = func(c queuetest.Call) queuetest.Fate {
+		if c.Action == "SendMessageBatch" {
+			return queuetest.Lost
+		}
+		return queuetest.Done
+	}
+	o.sqs.Move("event-dlq", "event-queue")
+	if err := (&importCmd{File: file}).Run(t.Context(), o.desk); err == nil || !strings.Contains(err.Error(), "gave up") {
+		t.Errorf("got %v", err)
 	}
 }
 
