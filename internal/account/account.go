@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"event-processor/internal/event"
 )
@@ -42,8 +43,9 @@ type Account struct {
 	Duplicates  int
 	DeadLetters map[event.Reason]int
 
-	Missing map[string]int // what is not accounted for, by the outcome or the reason that was expected
-	Wrong   []string       // sentences about what is not as it was expected
+	Unexplained int            // dead letters about which the log says nothing; they count as missing
+	Missing     map[string]int // what is not accounted for, by the outcome or the reason that was expected
+	Wrong       []string       // sentences about what is not as it was expected
 }
 
 // Balance accounts for the sent messages by the evidence.
@@ -142,14 +144,16 @@ func (b *balance) countDuplicates() {
 // countDeadLetters takes each dead letter of ours by its correlation id, which it keeps even where nobody can read
 // its body, and gives it the reason that the processor gave for its message id.
 func (b *balance) countDeadLetters() {
+	var unexplained []string
 	for _, id := range slices.Sorted(maps.Keys(b.found.DeadLetters)) {
 		correlation := b.found.DeadLetters[id]
 		if !b.ours[correlation] {
 			continue
 		}
 		reason := b.reasons[id]
-		if reason == "" {
-			continue // its line has not come yet
+		if reason == "" { // its line has not come yet, or never will
+			unexplained = append(unexplained, fmt.Sprintf("%s (%s)", id, correlation))
+			continue
 		}
 		if b.rejected[correlation][reason] == 0 {
 			b.account.Wrong = append(b.account.Wrong, fmt.Sprintf("message %s (%s) is in the dead-letter queue for %s, which was not expected of it",
@@ -164,6 +168,24 @@ func (b *balance) countDeadLetters() {
 			b.miss(string(reason), n)
 		}
 	}
+	b.account.Unexplained = len(unexplained)
+	if len(unexplained) > 0 {
+		b.account.Wrong = append(b.account.Wrong, unexplainedWords(unexplained))
+	}
+}
+
+// unexplainedWords is the sentence about dead letters without a reason. It names a few: all of them may be thousands.
+func unexplainedWords(letters []string) string {
+	const named = 3
+	words := fmt.Sprintf("%d dead letters are in the queue and the log knows no reason: ", len(letters))
+	if len(letters) == 1 {
+		words = "1 dead letter is in the queue and the log knows no reason: "
+	}
+	words += strings.Join(letters[:min(len(letters), named)], ", ")
+	if more := len(letters) - named; more > 0 {
+		words += fmt.Sprintf(" and %d more", more)
+	}
+	return words
 }
 
 func (b *balance) miss(what string, n int) {

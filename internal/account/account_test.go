@@ -66,8 +66,12 @@ func TestBalance(t *testing.T) {
 		"rejected, and not in the dead-letter queue yet": {total: 4, missing: map[string]int{"malformed_json": 1}, change: func(e *Evidence) {
 			delete(e.DeadLetters, "m5")
 		}},
-		"in the dead-letter queue, and its line has not come": {total: 4, missing: map[string]int{"malformed_json": 1}, change: func(e *Evidence) {
-			e.Reports = e.Reports[:3]
+		"in the dead-letter queue, and its line has not come": {
+			total: 4, missing: map[string]int{"malformed_json": 1}, wrong: "1 dead letter is in the queue and the log knows no reason: m5 (req-3)",
+			change: func(e *Evidence) { e.Reports = e.Reports[:3] },
+		},
+		"stored, and a dead letter that the log does not know": {total: 5, wrong: "the log knows no reason: m4 (req-2)", change: func(e *Evidence) {
+			e.DeadLetters["m4"] = "req-2"
 		}},
 		"rejected for another reason": {
 			total: 4, missing: map[string]int{"malformed_json": 1}, wrong: "m5 (req-3) is in the dead-letter queue for schema_violation",
@@ -118,5 +122,17 @@ func TestBalanceCountsByClientTypeAndReason(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("Balance (-want +got):\n%s", diff)
+	}
+}
+
+// TestBalanceNamesAFewOfTheUnexplained where the log was lost, or came too late for all of them.
+func TestBalanceNamesAFewOfTheUnexplained(t *testing.T) {
+	a := Balance(five, all(func(e *Evidence) {
+		e.Reports = e.Reports[:1]
+		e.DeadLetters["m6"], e.DeadLetters["m7"] = "req-3", "req-3"
+	}))
+	want := []string{"4 dead letters are in the queue and the log knows no reason: m3 (req-1), m5 (req-3), m6 (req-3) and 1 more"}
+	if diff := cmp.Diff(want, a.Wrong); diff != "" || a.Unexplained != 4 || a.Balanced() {
+		t.Errorf("%d unexplained, balanced: %v\n%s", a.Unexplained, a.Balanced(), diff)
 	}
 }
