@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 
 	"event-processor/internal/dynamo"
@@ -14,24 +15,47 @@ import (
 
 const maxClients = 1000
 
-// speaking is who sends in a test: clients of its own, or none of its own and so the sample clients.
-type speaking struct {
-	table *dynamo.Clients
-	own   []event.Client
+// directory is the table of clients.
+type directory interface {
+	CreateMissing(ctx context.Context, clients []event.Client) (created []string, err error)
+	Find(ctx context.Context, ids []string) (map[string]*event.Client, error)
+	Remove(ctx context.Context, ids []string) error
 }
 
-// speakers creates n clients, or sees to it that the sample clients are there.
-func speakers(ctx context.Context, s *stack.Stack, n int, seed uint64) (*speaking, error) {
-	w := &speaking{table: dynamo.NewClients(dynamo.Open(s.Config, inFlight), s.ClientsTable)}
+// speakers is who sends in a test: clients of its own, or none of its own and so the sample clients.
+type speakers struct {
+	table   directory
+	own     []event.Client
+	created []string // by this run, and so to be removed by it; never what another run created
+}
+
+// speakersOf creates n clients, or sees to it that the sample clients are there.
+func speakersOf(ctx context.Context, s *stack.Stack, n int, seed uint64) (*speakers, error) {
+	w := &speakers{table: dynamo.NewClients(dynamo.Open(s.Config, inFlight), s.ClientsTable)}
 	if n == 0 {
 		return w, w.needSamples(ctx, s)
 	}
-	w.own = ownClients(n, fmt.Sprintf("load-%04x-", seed&0xffff))
-	if _, err := w.table.CreateMissing(ctx, w.own); err != nil {
+	return w, w.create(ctx, n, uint32(seed))
+}
+
+// create creates n clients whose ids hold tag, so that a run that is sent again has the same. Where one of them is
+// there, it is another run's: this one takes other ids.
+func (w *speakers) create(ctx context.Context, n int, tag uint32) error {
+	const tries = 5
+	for range tries {
+		w.own = ownClients(n, fmt.Sprintf("load-%08x-", tag))
+		var err error
+		w.created, err = w.table.CreateMissing(ctx, w.own)
+		if err == nil && len(w.created) == len(w.own) {
+			return nil
+		}
 		w.remove(context.WithoutCancel(ctx))
-		return nil, err
+		if err != nil {
+			return err
+		}
+		tag = rand.Uint32()
 	}
-	return w, nil
+	return fmt.Errorf("other runs have clients of every id that was tried, load-%08x-001 the last: are there any left behind?", tag)
 }
 
 // ownClients are n active clients with the rights that the sample clients have in turn, and one that is not active.
@@ -48,7 +72,7 @@ func ownClients(n int, prefix string) []event.Client {
 }
 
 // needSamples has the producer create the sample clients, which it does only where the stack wants them.
-func (w *speaking) needSamples(ctx context.Context, s *stack.Stack) error {
+func (w *speakers) needSamples(ctx context.Context, s *stack.Stack) error {
 	if err := s.Invoke(ctx, s.Producer, map[string]int{"count": 0}, &struct{}{}); err != nil {
 		return err
 	}
@@ -68,13 +92,10 @@ func (w *speaking) needSamples(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// remove removes the clients that were created. Their events stay until they expire.
-func (w *speaking) remove(ctx context.Context) {
-	ids := make([]string, len(w.own))
-	for i, c := range w.own {
-		ids[i] = c.ID
+// remove removes the clients that this run created. Their events stay until they expire.
+func (w *speakers) remove(ctx context.Context) {
+	if err := w.table.Remove(ctx, w.created); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "Some of the clients %s… are still there: %v\n", w.created[0], err)
 	}
-	if err := w.table.Remove(ctx, ids); err != nil {
-		_, _ = fmt.Fprintf(os.Stderr, "Some of the clients %s… are still there: %v\n", ids[0], err)
-	}
+	w.created = nil
 }

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,8 +35,11 @@ func TestPlanOf(t *testing.T) {
 		"nothing said":         {options{}, plan{Name: "burst", Events: 20_000}, ""},
 		"normal":               {options{Profile: "normal"}, plan{Name: "normal", Rate: 5, Events: 1500}, ""},
 		"peak":                 {options{Profile: "peak"}, plan{Name: "peak", Rate: 20, Events: 6000}, ""},
-		"sustained, but short": {options{Profile: "sustained", Events: 100}, plan{Name: "sustained", Rate: 10, Events: 100}, ""},
+		"sustained, but short": {options{Profile: "sustained", Events: ptr(100)}, plan{Name: "sustained", Rate: 10, Events: 100}, ""},
 		"a minute of a rate":   {options{Rate: 50}, plan{Name: "rate", Rate: 50, Events: 3000}, ""},
+		"a very low rate":      {options{Rate: 0.001}, plan{Name: "rate", Rate: 0.001, Events: 1}, ""},
+		"no events":            {options{Events: ptr(0)}, plan{}, "--events: at least 1"},
+		"fewer than none":      {options{Events: ptr(-1)}, plan{}, "--events: at least 1"},
 		"its own clients":      {options{Clients: 20}, plan{Name: "burst", Events: 20_000, Clients: 20, Skew: 1}, ""},
 		"its own, even":        {options{Clients: 20, Skew: ptr(0.)}, plan{Name: "burst", Events: 20_000, Clients: 20}, ""},
 		"the samples, skewed":  {options{Skew: ptr(1.5)}, plan{Name: "burst", Events: 20_000, Skew: 1.5}, ""},
@@ -54,6 +62,20 @@ func TestPlanOf(t *testing.T) {
 	}
 }
 
+// TestAnySeedIsASeed has 0, too, among those that are asked for.
+func TestAnySeedIsASeed(t *testing.T) {
+	for _, seed := range []uint64{0, 1, 1 << 53} {
+		if p, err := planOf(&options{Seed: &seed}); err != nil || p.seed != seed {
+			t.Errorf("--seed %d: got %d %v", seed, p.seed, err)
+		}
+	}
+	one, _ := planOf(&options{})
+	two, _ := planOf(&options{})
+	if one.seed == two.seed {
+		t.Errorf("two runs without a seed have the same, %d", one.seed)
+	}
+}
+
 func TestHoldBack(t *testing.T) {
 	for name, tt := range map[string]struct {
 		plan  plan
@@ -73,8 +95,8 @@ func TestHoldBack(t *testing.T) {
 
 // TestOwnClientsMakeARun has them speak: all of the active ones, and every kind of fault.
 func TestOwnClientsMakeARun(t *testing.T) {
-	own := ownClients(10, "load-12ab-")
-	run, err := generate.New(generate.Options{Count: 2000, Own: own, Skew: 1, Invalid: 0.1, Seed: ptr(uint64(1)), MaxBodyBytes: 4096}, time.Now())
+	own := ownClients(1000, "load-12ab34cd-")
+	run, err := generate.New(generate.Options{Count: 20_000, Own: own, Invalid: 0.1, Seed: ptr(uint64(1)), MaxBodyBytes: 4096}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +115,81 @@ func TestOwnClientsMakeARun(t *testing.T) {
 	}
 	if !reasons[event.ClientInactive] || !reasons[event.TypeNotAllowed] {
 		t.Errorf("got only %v", reasons)
+	}
+}
+
+// crowd is a table of clients in memory.
+type crowd struct {
+	there map[string]bool
+	fail  error // of the creation of the second client
+}
+
+func (c *crowd) CreateMissing(_ context.Context, clients []event.Client) (created []string, err error) {
+	for i, client := range clients {
+		if i == 1 && c.fail != nil {
+			return created, c.fail
+		}
+		if !c.there[client.ID] {
+			c.there[client.ID] = true
+			created = append(created, client.ID)
+		}
+	}
+	return created, nil
+}
+
+func (c *crowd) Find(context.Context, []string) (map[string]*event.Client, error) { return nil, nil }
+
+func (c *crowd) Remove(_ context.Context, ids []string) error {
+	for _, id := range ids {
+		delete(c.there, id)
+	}
+	return nil
+}
+
+// TestARunLeavesOthersClientsAlone where another run has all, or one, of the ids that it would take.
+func TestARunLeavesOthersClientsAlone(t *testing.T) {
+	const tag = 0x12ab34cd
+	for name, others := range map[string][]string{
+		"nobody's are there": nil,
+		"all are":            {"load-12ab34cd-001", "load-12ab34cd-002", "load-12ab34cd-003", "load-12ab34cd-off"},
+		"one is":             {"load-12ab34cd-003"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := &crowd{there: map[string]bool{"client-001": true}}
+			for _, id := range others {
+				table.there[id] = true
+			}
+			before := maps.Clone(table.there)
+			w := &speakers{table: table}
+			if err := w.create(t.Context(), 3, tag); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(table.there) - len(before); got != 4 {
+				t.Errorf("%d clients were added, want 4 and nothing of the tries before", got)
+			}
+			for _, c := range w.own {
+				if before[c.ID] || !table.there[c.ID] {
+					t.Errorf("%s speaks, which is another run's or not there", c.ID)
+				}
+			}
+			if same := strings.HasPrefix(w.own[0].ID, "load-12ab34cd-"); same != (len(others) == 0) {
+				t.Errorf("the ids are %s…", w.own[0].ID)
+			}
+			w.remove(t.Context())
+			if diff := cmp.Diff(before, table.there); diff != "" {
+				t.Errorf("what is left (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestClientsThatCannotBeCreatedAreNotLeftBehind(t *testing.T) {
+	table := &crowd{there: map[string]bool{}, fail: errors.New("throttled")}
+	if err := (&speakers{table: table}).create(t.Context(), 3, 1); !errors.Is(err, table.fail) {
+		t.Errorf("got %v", err)
+	}
+	if len(table.there) > 0 {
+		t.Errorf("%v are left", table.there)
 	}
 }
 
@@ -280,6 +377,90 @@ func TestResultThatDoesNotBalance(t *testing.T) {
 	}
 	if p := r.page(); p.Good || !strings.Contains(p.Verdict, "1 of 25 messages are not accounted for") {
 		t.Errorf("got %q", p.Verdict)
+	}
+}
+
+// TestAnInterruptedResultSaysSo in its first words, wherever it is read; so does one that was cut short before it
+// sent anything, which is nothing good.
+func TestAnInterruptedResultSaysSo(t *testing.T) {
+	cut := small().result()
+	cut.Interrupted, cut.Planned = true, 100
+	none := (&trial{stack: &stack.Stack{}, found: newEvidence(), plan: plan{Name: "burst"}}).result()
+	none.Interrupted, none.Planned = true, 100
+	for want, r := range map[string]*result{
+		"Interrupted after 25 of 100 messages. All 25 messages are accounted for": cut,
+		"Interrupted after 0 of 100 messages. All 0 messages are accounted for":   none,
+	} {
+		var table strings.Builder
+		r.print(&table)
+		if !strings.Contains(table.String(), "\nINTERRUPTED after ") {
+			t.Errorf("the terminal does not say so:\n%s", table.String())
+		}
+		if p := r.page(); p.Good || p.Verdict != want || !strings.HasPrefix(p.About, "Interrupted") {
+			t.Errorf("the page says %q, %q, good: %v", p.About, p.Verdict, p.Good)
+		}
+		folder := t.TempDir()
+		if _, err := r.write(folder); err != nil {
+			t.Fatal(err)
+		}
+		numbers, err := os.ReadFile(filepath.Join(folder, "result.json"))
+		if err != nil || !strings.HasPrefix(string(numbers), "{\n  \"verdict\": \""+want) {
+			t.Errorf("the JSON begins %.80s %v", numbers, err)
+		}
+	}
+}
+
+// TestAReportReplacesNone, not even one of the same second; latest is the newest.
+func TestAReportReplacesNone(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "reports")
+	for i, want := range []string{"2026-01-15T10-30-00", "2026-01-15T10-30-00-2", "2026-01-15T10-30-00-3"} {
+		folder, err := newFolder(root, began)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(folder) != want {
+			t.Errorf("got %s, want %s", folder, want)
+		}
+		r := small().result()
+		r.Seed = uint64(i)
+		if _, err := r.write(folder); err != nil {
+			t.Fatal(err)
+		}
+		if err := pointTo(folder); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{want, "latest"} {
+			numbers, err := os.ReadFile(filepath.Join(root, name, "result.json"))
+			if err != nil || !strings.Contains(string(numbers), fmt.Sprintf("\"seed\": %d,", i)) {
+				t.Errorf("%s is not the report of run %d: %v", name, i, err)
+			}
+		}
+	}
+	first, err := os.ReadFile(filepath.Join(root, "2026-01-15T10-30-00", "result.json"))
+	if err != nil || !strings.Contains(string(first), `"seed": 0,`) {
+		t.Errorf("the first report is gone: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(root, "*.link")); len(left) > 0 {
+		t.Errorf("%v are left", left)
+	}
+}
+
+// TestALatestThatIsNoLinkStays: somebody put it there.
+func TestALatestThatIsNoLinkStays(t *testing.T) {
+	root := t.TempDir()
+	kept := filepath.Join(root, "latest", "kept")
+	if err := os.MkdirAll(kept, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := newFolder(root, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pointTo(folder); err == nil {
+		t.Error("no word about it")
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Error(err)
 	}
 }
 

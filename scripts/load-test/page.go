@@ -18,7 +18,7 @@ import (
 func (r *result) page() *report.Report {
 	p := &report.Report{
 		About: fmt.Sprintf("Load test · %s · %s", r.Where, r.Began.Format("2 January 2006, 15:04 MST")),
-		Good:  r.Balanced && r.NotSent == 0,
+		Good:  r.Balanced && r.NotSent == 0 && !r.Interrupted, Verdict: r.headline(),
 		Figures: []report.Figure{
 			{Name: "Throughput", Value: fmt.Sprintf("%.0f", r.EventsPerSecond), Unit: "events/s", Note: fmt.Sprintf("%s messages in %s", thousands(r.Accounted), duration(1000*r.Seconds))},
 			{Name: "Latency, median", Value: duration(r.Latency.P50), Note: "p99 " + duration(r.Latency.P99) + ", from sent to stored"},
@@ -29,16 +29,9 @@ func (r *result) page() *report.Report {
 			r.rateSection(), r.backlogSection(), r.latencySection(), r.accountSection(), r.costSection(), r.howSection(),
 		},
 	}
-	p.Verdict = fmt.Sprintf("All %s messages are accounted for", thousands(r.Sent))
-	if !r.Balanced {
-		p.Verdict = fmt.Sprintf("%s of %s messages are not accounted for", thousands(r.Sent-r.Accounted), thousands(r.Sent))
-		if r.Sent == r.Accounted {
-			p.Verdict = "Some messages are not where they were expected to be"
-		}
-	}
 	p.Detail = append([]string{upper(r.Plan.words()) + "."}, r.Wrong...)
 	if r.Interrupted {
-		p.Detail = append(p.Detail, "The test was interrupted; the report is of what was sent until then.")
+		p.About = "Interrupted · " + p.About // the page's title, too
 	}
 	if r.NotSent > 0 {
 		p.Detail = append(p.Detail, fmt.Sprintf("%s messages could not be sent: %s.", thousands(r.NotSent), r.NotSentWhy))

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +22,7 @@ type plan struct {
 	Skew       float64 `json:"skew"`
 
 	maxBacklog *int
-	seed       uint64 // 0 is a new one
+	seed       uint64
 }
 
 // profiles are the loads with a name. TESTING_GUIDE.md says what to expect of each.
@@ -43,12 +45,13 @@ func planOf(o *options) (plan, error) {
 	}
 	p.Name = name
 	if o.Rate > 0 {
-		p.Name, p.Rate, p.Events = "rate", o.Rate, int(o.Rate*time.Minute.Seconds())
+		p.Name, p.Rate, p.Events = "rate", o.Rate, int(math.Ceil(o.Rate*time.Minute.Seconds()))
 	}
-	if o.Events > 0 {
-		p.Events = o.Events
+	if o.Events != nil {
+		p.Events = *o.Events
 	}
 	p.Invalid, p.Duplicates, p.Clients, p.maxBacklog = o.Invalid, o.Duplicates, o.Clients, o.MaxBacklog
+	p.seed = rand.Uint64() >> 11 // every reader of JSON keeps 53 bits
 	if o.Seed != nil {
 		p.seed = *o.Seed
 	}
@@ -59,8 +62,10 @@ func planOf(o *options) (plan, error) {
 		p.Skew = *o.Skew
 	}
 	switch {
-	case o.Rate < 0 || o.Events < 0 || o.Clients < 0 || o.MaxBacklog != nil && *o.MaxBacklog < 0:
-		return p, errors.New("--rate, --events, --clients and --max-backlog are not below 0")
+	case o.Rate < 0 || o.Clients < 0 || o.MaxBacklog != nil && *o.MaxBacklog < 0:
+		return p, errors.New("--rate, --clients and --max-backlog are not below 0")
+	case p.Events < 1:
+		return p, errors.New("--events: at least 1")
 	case o.Clients > maxClients:
 		return p, fmt.Errorf("--clients: at most %d", maxClients)
 	}

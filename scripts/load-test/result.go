@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
@@ -20,6 +22,7 @@ import (
 
 // result is everything that is known of a test when it is over. It is written as result.json.
 type result struct {
+	Verdict     string    `json:"verdict"` // in one sentence
 	Began       time.Time `json:"began"`
 	Where       string    `json:"where"`
 	Plan        plan      `json:"plan"`
@@ -27,7 +30,8 @@ type result struct {
 	MaxBacklog  int       `json:"maxBacklog"` // that sending kept to; 0 is any
 	Interrupted bool      `json:"interrupted"`
 
-	Sent       int                       `json:"sent"` // messages
+	Planned    int                       `json:"planned"` // messages
+	Sent       int                       `json:"sent"`
 	NotSent    int                       `json:"notSent"`
 	NotSentWhy string                    `json:"notSentWhy,omitempty"`
 	TooLarge   int                       `json:"tooLarge,omitempty"` // for the queue, and so not sent either
@@ -110,12 +114,35 @@ func (r *result) rejected() (n int) {
 	return n
 }
 
+// tried is how many messages there was an attempt to send.
+func (r *result) tried() int { return r.Sent + r.NotSent + r.TooLarge }
+
+// verdict is the last line in the terminal.
 func (r *result) verdict() string {
 	sum := fmt.Sprintf("%s messages = %s stored + %s duplicates + %s rejected", thousands(r.Sent), thousands(r.Stored), thousands(r.Duplicates), thousands(r.rejected()))
-	if r.Balanced {
-		return "balanced: " + sum
+	words := "balanced: " + sum
+	if !r.Balanced {
+		words = fmt.Sprintf("NOT BALANCED: %s + %s not accounted for", sum, thousands(r.Sent-r.Accounted))
 	}
-	return fmt.Sprintf("NOT BALANCED: %s + %s not accounted for", sum, thousands(r.Sent-r.Accounted))
+	if r.Interrupted {
+		words = fmt.Sprintf("INTERRUPTED after %s of %s messages; of those, %s", thousands(r.tried()), thousands(r.Planned), words)
+	}
+	return words
+}
+
+// headline is the verdict in a sentence.
+func (r *result) headline() string {
+	words := fmt.Sprintf("All %s messages are accounted for", thousands(r.Sent))
+	if !r.Balanced {
+		words = fmt.Sprintf("%s of %s messages are not accounted for", thousands(r.Sent-r.Accounted), thousands(r.Sent))
+		if r.Sent == r.Accounted {
+			words = "Some messages are not where they were expected to be"
+		}
+	}
+	if r.Interrupted {
+		words = fmt.Sprintf("Interrupted after %s of %s messages. %s", thousands(r.tried()), thousands(r.Planned), words)
+	}
+	return words
 }
 
 // print prints the table at the end.
@@ -155,11 +182,38 @@ func (r *result) print(to io.Writer) {
 	}
 }
 
-// write writes result.json and index.html into a folder, and names the page.
-func (r *result) write(folder string) (file string, err error) {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+// newFolder makes the folder of one report under root, named for when its test began. It is never one that is there.
+func newFolder(root string, began time.Time) (string, error) {
+	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", err
 	}
+	name := filepath.Join(root, began.Format("2006-01-02T15-04-05")) // no colons: they are none of a name's on every system
+	for n, folder := 2, name; ; n++ {
+		err := os.Mkdir(folder, 0o755)
+		if !errors.Is(err, fs.ErrExist) {
+			return folder, err
+		}
+		folder = fmt.Sprintf("%s-%d", name, n) // of the same second
+	}
+}
+
+// pointTo makes the link latest beside a report's folder point to it.
+func pointTo(folder string) error {
+	latest := filepath.Join(filepath.Dir(folder), "latest")
+	link := folder + ".link"
+	if err := os.Symlink(filepath.Base(folder), link); err != nil {
+		return fmt.Errorf("latest stays what it was: %w", err)
+	}
+	if err := os.Rename(link, latest); err != nil { // replaces a link as a whole, and nothing else
+		_ = os.Remove(link)
+		return fmt.Errorf("latest stays what it was: %w", err)
+	}
+	return nil
+}
+
+// write writes result.json and index.html into a folder, and names the page.
+func (r *result) write(folder string) (file string, err error) {
+	r.Verdict = r.headline()
 	numbers, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return "", err

@@ -55,7 +55,7 @@ func ask(ctx context.Context, s *stack.Stack) (cloud.Traits, error) {
 
 // prepare plans the run and opens what it needs. A run whose first events are in the table already is refused: they
 // would all be duplicates.
-func prepare(ctx context.Context, s *stack.Stack, on cloud.Traits, p plan, who *speaking) (*trial, error) {
+func prepare(ctx context.Context, s *stack.Stack, on cloud.Traits, p plan, who *speakers) (*trial, error) {
 	settings, err := s.Settings(ctx, s.Producer)
 	if err != nil {
 		return nil, err
