@@ -1,5 +1,8 @@
-// Package cost says what a run would cost on AWS, by the units that it used and the list prices.
+// Package cost says what events cost on AWS, by the units that they use and the list prices: those of a run that was
+// measured, and those of a month that is planned.
 package cost
+
+import "math"
 
 // The list prices in dollars, us-east-1, arm64, on demand, first tier, free tiers left out. They are those of
 // PricesOf and not asked for anywhere: check them before you rely on them (aws.amazon.com/SERVICE/pricing).
@@ -12,19 +15,21 @@ const (
 	writeUnits     = 0.625 // a million
 	readUnits      = 0.125 // a million
 
-	logGB     = 0.50 // taken in by CloudWatch Logs, standard class
+	logGB     = 0.50 // taken in by CloudWatch Logs, standard class; to keep it for 30 days adds a hundredth, left out
 	storageGB = 0.25 // a month in DynamoDB, standard class
 	backupGB  = 0.20 // a month of point-in-time recovery
 	traces    = 5.00 // a million recorded
+
+	alarmMetric  = 0.10 // a month, for each metric that an alarm looks at
+	dashboard    = 3.00 // a month
+	customMetric = 0.30 // a month; by the hour in which it has a value
+	keyRequests  = 3.00 // a million, of the key that KMS holds for DynamoDB
 
 	million = 1e6
 	gb      = 1 << 30
 )
 
-// sampled is the share of batches that X-Ray records by its own rule, the first one of every second left out.
-const sampled = 0.05
-
-// Usage is what a run used.
+// Usage is what was used.
 type Usage struct {
 	Stored int `json:"stored"` // events newly in the table
 
@@ -42,8 +47,10 @@ type Usage struct {
 	ExtraUnits int `json:"extraUnits"` // write units of writes that did not hold: duplicates and conflicts
 	ReadUnits  int `json:"readUnits"`
 
-	ItemBytes int `json:"itemBytes"` // of the stored events
-	LogBytes  int `json:"logBytes"`  // of the processor's log
+	ItemBytes int     `json:"itemBytes"` // of the stored events
+	KeptDays  int     `json:"keptDays"`  // of each, before it expires
+	LogBytes  int     `json:"logBytes"`  // of the processor's log
+	Traces    float64 `json:"traces"`    // recorded
 }
 
 // Line is one line of a bill.
@@ -51,16 +58,18 @@ type Line struct {
 	Name       string  `json:"name"`
 	Unit       string  `json:"unit"`
 	Quantity   float64 `json:"quantity"`
-	Price      float64 `json:"price"` // dollars for Per units
-	Per        float64 `json:"per"`
-	PerMillion float64 `json:"perMillion"` // dollars for a million stored events
+	Price      float64 `json:"price"`   // dollars for Per units
+	Per        float64 `json:"per"`     // units
+	Dollars    float64 `json:"dollars"` // for the quantity
+	PerMillion float64 `json:"perMillion,omitempty"`
 }
 
-// Bill is what a million stored events cost, in dollars.
+// Bill is what stored events cost, in dollars for a million of them.
 type Bill struct {
 	Lines  []Line  `json:"lines"`
 	Total  float64 `json:"total"`  // of the lines
-	Beside []Line  `json:"beside"` // what is not in the total: logs, storage for a month, backups, traces
+	Beside []Line  `json:"beside"` // what is not in the total: logs, storage until they expire, backups, traces
+	All    float64 `json:"all"`    // of both
 
 	// Floor is what no design gets below that keeps each event in DynamoDB through SQS: one write unit, and one send,
 	// one receive and one delete in tens. SizeFloor is the same for items as large as these, of which some need more
@@ -69,12 +78,12 @@ type Bill struct {
 	SizeFloor float64 `json:"sizeFloor"`
 }
 
-// Of makes the bill. Where nothing was stored there is nothing to divide by, and no line costs anything.
+// Of makes the bill. Where nothing was stored there is nothing to divide by, and no line has a share of a million.
 func Of(u Usage) Bill {
 	line := func(name, unit string, quantity, price, per float64) Line {
-		l := Line{Name: name, Unit: unit, Quantity: quantity, Price: price, Per: per}
+		l := lineOf(name, unit, quantity, price, per)
 		if u.Stored > 0 {
-			l.PerMillion = quantity / per * price / float64(u.Stored) * million
+			l.PerMillion = l.Dollars / float64(u.Stored) * million
 		}
 		return l
 	}
@@ -93,18 +102,38 @@ func Of(u Usage) Bill {
 		line("Lambda: duration", "GB-seconds", u.GBSeconds, lambdaGBSecond, 1),
 		line("Lambda: invocations", "requests", n(u.Batches), lambdaRequests, million),
 	}
+	const indexBytes = 100 // that DynamoDB counts beside each item for storage, not for units
+	kept := n(u.ItemBytes+indexBytes*u.Stored) / gb * n(u.KeptDays) / monthDays
+	b.Beside = []Line{
+		line("CloudWatch Logs", "GB", n(u.LogBytes)/gb, logGB, 1),
+		line("DynamoDB: storage until they expire", "GB-months", kept, storageGB, 1),
+		line("DynamoDB: point-in-time recovery as long", "GB-months", kept, backupGB, 1),
+		line("X-Ray: traces", "traces", u.Traces, traces, million),
+	}
 	for _, l := range b.Lines {
 		b.Total += l.PerMillion
 	}
-	const indexBytes = 100 // that DynamoDB counts beside each item for storage, not for units
-	stored := n(u.ItemBytes+indexBytes*u.Stored) / gb
-	b.Beside = []Line{
-		line("CloudWatch Logs", "GB", n(u.LogBytes)/gb, logGB, 1),
-		line("DynamoDB: storage for a month", "GB", stored, storageGB, 1),
-		line("DynamoDB: point-in-time recovery for a month", "GB", stored, backupGB, 1),
-		line("X-Ray, 5 % of the batches", "traces", sampled*n(u.Batches), traces, million),
+	b.All = b.Total
+	for _, l := range b.Beside {
+		b.All += l.PerMillion
 	}
 	return b
+}
+
+func lineOf(name, unit string, quantity, price, per float64) Line {
+	return Line{Name: name, Unit: unit, Quantity: quantity, Price: price, Per: per, Dollars: quantity / per * price}
+}
+
+// Traces is how many of so many batches X-Ray records by its own rule, which nobody can change for Lambda: the first
+// one of every second, and 5 % of the others. The batches come at random: where they are few, nearly all are recorded.
+func Traces(batches int, seconds float64) float64 {
+	const share = 0.05
+	if batches == 0 || seconds <= 0 {
+		return 0
+	}
+	n := float64(batches)
+	first := seconds * -math.Expm1(-n/seconds) // seconds in which there is one
+	return first + share*(n-first)
 }
 
 // Units is how many units of size bytes an amount of bytes takes: each started one counts.

@@ -28,8 +28,8 @@ func TestSizeFloor(t *testing.T) {
 }
 
 func TestOfIsPerStoredEvent(t *testing.T) {
-	small := Of(Usage{Stored: 100, ItemUnits: 130, ExtraUnits: 2, ReadUnits: 20, Sends: 11, Receives: 12, Deletes: 10, Returns: 5, Batches: 12, GBSeconds: 1, ItemBytes: 90_000, LogBytes: 9000})
-	large := Of(Usage{Stored: 10_000, ItemUnits: 13_000, ExtraUnits: 200, ReadUnits: 2000, Sends: 1100, Receives: 1200, Deletes: 1000, Returns: 500, Batches: 1200, GBSeconds: 100, ItemBytes: 9_000_000, LogBytes: 900_000})
+	small := Of(Usage{Stored: 100, ItemUnits: 130, ExtraUnits: 2, ReadUnits: 20, Sends: 11, Receives: 12, Deletes: 10, Returns: 5, Batches: 12, GBSeconds: 1, ItemBytes: 90_000, KeptDays: 30, LogBytes: 9000, Traces: 3})
+	large := Of(Usage{Stored: 10_000, ItemUnits: 13_000, ExtraUnits: 200, ReadUnits: 2000, Sends: 1100, Receives: 1200, Deletes: 1000, Returns: 500, Batches: 1200, GBSeconds: 100, ItemBytes: 9_000_000, KeptDays: 30, LogBytes: 900_000, Traces: 300})
 	if !near(small.Total, large.Total) {
 		t.Errorf("a hundred times as much costs %v and %v for a million", small.Total, large.Total)
 	}
@@ -48,11 +48,35 @@ func TestOfIsPerStoredEvent(t *testing.T) {
 	if !near(sum, small.Total) {
 		t.Errorf("the lines add up to %v, not %v", sum, small.Total)
 	}
+	for _, line := range small.Beside {
+		sum += line.PerMillion
+	}
+	if !near(sum, small.All) {
+		t.Errorf("with what is beside them they add up to %v, not %v", sum, small.All)
+	}
 }
 
 func TestNothingStoredCostsNothing(t *testing.T) {
 	if bill := Of(Usage{Batches: 7}); bill.Total != 0 {
 		t.Errorf("got %v", bill)
+	}
+}
+
+// TestTraces has batches that come one by one, of which all are recorded, and so many that 5 % are.
+func TestTraces(t *testing.T) {
+	for name, tt := range map[string]struct {
+		batches       int
+		seconds, want float64
+	}{
+		"none":                        {0, 100, 0},
+		"at once":                     {5, 0, 0}, // nothing is known
+		"far apart":                   {10, 1e9, 10},
+		"a thousand a second":         {1_000_000, 1000, 1000 + 0.05*999_000},
+		"one in each second, at will": {1000, 1000, 1000*(1-1/math.E) + 0.05*1000/math.E},
+	} {
+		if got := Traces(tt.batches, tt.seconds); math.Abs(got-tt.want) > 1e-4*tt.want {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
 	}
 }
 

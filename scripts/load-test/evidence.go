@@ -96,10 +96,18 @@ func (t *trial) peek(ctx context.Context) error {
 	return t.dlq.Peek(ctx, t.watch.peekTime(), func(m queue.Lying) { t.found.DeadLetters[m.ID] = m.Attributes["CorrelationId"] })
 }
 
+// keptDays is how long an event is kept where its client does not say.
+const keptDays = 30
+
 // usage is what the run used, by what was sent, stored and logged.
 func (t *trial) usage() cost.Usage {
 	u := cost.Usage{
 		Stored: len(t.found.kept), Batches: len(t.found.batches), Sends: t.requests, LogBytes: t.found.logBytes,
+		KeptDays: keptDays,
+	}
+	if len(t.found.kept) > 0 {
+		first, last := span(t.found.kept)
+		u.Traces = cost.Traces(u.Batches, last.Sub(first).Seconds())
 	}
 	for _, k := range t.found.kept {
 		u.ItemBytes += k.bytes

@@ -23,7 +23,7 @@ func (r *result) page() *report.Report {
 			{Name: "Throughput", Value: fmt.Sprintf("%.0f", r.EventsPerSecond), Unit: "events/s", Note: fmt.Sprintf("%s messages in %s", thousands(r.Accounted), duration(1000*r.Seconds))},
 			{Name: "Latency, median", Value: duration(r.Latency.P50), Note: "p99 " + duration(r.Latency.P99) + ", from sent to stored"},
 			{Name: "Stored", Value: thousands(r.Stored), Unit: "events", Note: fmt.Sprintf("%s duplicates and %s rejections beside them", thousands(r.Duplicates), thousands(r.rejected()))},
-			{Name: "Cost per million stored", Value: fmt.Sprintf("$%.2f", r.Bill.Total), Note: fmt.Sprintf("%.2f × the floor for items this large, at list prices", r.Bill.Total/max(r.Bill.SizeFloor, r.Bill.Floor))},
+			{Name: "Cost per million stored", Value: fmt.Sprintf("$%.2f", r.Bill.Total), Note: fmt.Sprintf("%.2f × the floor for items this large; $%.2f with logs, storage, backups and traces", r.Bill.Total/max(r.Bill.SizeFloor, r.Bill.Floor), r.Bill.All)},
 		},
 		Sections: []report.Section{
 			r.rateSection(), r.backlogSection(), r.latencySection(), r.accountSection(), r.costSection(), r.howSection(),
@@ -220,11 +220,12 @@ func (r *result) costSection() report.Section {
 	for _, l := range r.Bill.Beside {
 		add(l, report.Side)
 	}
+	sum("With logs, storage, backups and traces", r.Bill.All, report.Sum)
 	return report.Section{
 		Title: "What a million stored events cost",
 		Text: fmt.Sprintf("As measured here, with batches of %.1f records on average, at AWS's list prices of %s for us-east-1 and arm64 (check them). "+
-			"Ten million events a month would be $%.2f. An item needs %.2f write units on average, since a unit holds 1,024 bytes and they have %s. What stands below the sum is not in it.",
-			r.BatchRecords, cost.PricesOf, 10*r.Bill.Total, float64(r.Usage.ItemUnits)/float64(max(r.Stored, 1)), thousands(r.Usage.ItemBytes/max(r.Stored, 1))),
+			"An item needs %.2f write units on average, since a unit holds 1,024 bytes and they have %s. ./scripts/cost.sh says what a month of your own traffic costs, with what there is to pay in any case.",
+			r.BatchRecords, cost.PricesOf, float64(r.Usage.ItemUnits)/float64(max(r.Stored, 1)), thousands(r.Usage.ItemBytes/max(r.Stored, 1))),
 		Table: table,
 	}
 }

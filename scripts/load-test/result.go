@@ -175,6 +175,7 @@ func (r *result) print(to io.Writer) {
 	row("$ per million stored events", fmt.Sprintf("%.2f", r.Bill.Total))
 	row(fmt.Sprintf("  × the floor, $%.3f", r.Bill.Floor), fmt.Sprintf("%.2f", r.Bill.Total/r.Bill.Floor))
 	row(fmt.Sprintf("  × the floor of items this large, $%.3f", r.Bill.SizeFloor), fmt.Sprintf("%.2f", r.Bill.Total/max(r.Bill.SizeFloor, r.Bill.Floor)))
+	row("  with logs, storage, backups and traces", fmt.Sprintf("%.2f", r.Bill.All))
 	_ = w.Flush()
 	_, _ = fmt.Fprintf(to, "\n%s\n", r.verdict())
 	for _, sentence := range r.Wrong {
