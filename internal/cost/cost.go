@@ -9,11 +9,11 @@ import "math"
 const (
 	PricesOf = "January 2026"
 
-	lambdaGBSecond = 0.0000133334
-	lambdaRequests = 0.20  // a million
-	sqsRequests    = 0.40  // a million, standard queue; each started 64 KB of a call are a request
-	writeUnits     = 0.625 // a million
-	readUnits      = 0.125 // a million
+	lambdaGBSecond = 13.3334 // a million
+	lambdaRequests = 0.20    // a million
+	sqsRequests    = 0.40    // a million, standard queue; each started 64 KB of a call are a request
+	writeUnits     = 0.625   // a million
+	readUnits      = 0.125   // a million
 
 	logGB     = 0.50 // taken in by CloudWatch Logs, standard class; to keep it for 30 days adds a hundredth, left out
 	storageGB = 0.25 // a month in DynamoDB, standard class
@@ -99,7 +99,7 @@ func Of(u Usage) Bill {
 		line("SQS: receive", "requests", n(u.Receives), sqsRequests, million),
 		line("SQS: delete", "requests", n(u.Deletes), sqsRequests, million),
 		line("SQS: make rejections visible again", "requests", n(u.Returns), sqsRequests, million),
-		line("Lambda: duration", "GB-seconds", u.GBSeconds, lambdaGBSecond, 1),
+		line("Lambda: duration", "GB-seconds", u.GBSeconds, lambdaGBSecond, million),
 		line("Lambda: invocations", "requests", n(u.Batches), lambdaRequests, million),
 	}
 	const indexBytes = 100 // that DynamoDB counts beside each item for storage, not for units

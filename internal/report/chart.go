@@ -36,10 +36,17 @@ type Point struct {
 	Value  float64
 }
 
-const (
-	width, height = 760 * vg.Length(1), 230 * vg.Length(1)
-	textSize      = 11
-)
+// textSize is that of the labels, in a drawing's own units, which are CSS pixels where the page is as wide.
+const textSize = 11
+
+// sizes are those that a chart is drawn in: the page shows the one whose text stays readable at its width.
+var sizes = []size{{"wide", 760, 230, 8}, {"narrow", 310, 200, 4}}
+
+type size struct {
+	name          string
+	width, height vg.Length
+	times         int // that the horizontal axis names, about
+}
 
 // The page's colours are variables of its style sheet, which knows light and dark. A chart is drawn with marks in
 // their place.
@@ -58,12 +65,24 @@ var (
 
 func mark(n uint8) color.Color { return color.NRGBA{n, n, n, 255} }
 
-// svg draws a chart.
+// svg draws a chart, in each size.
 func svg(c *Chart) (template.HTML, error) {
+	var all template.HTML
+	for _, s := range sizes {
+		drawing, err := s.draw(c)
+		if err != nil {
+			return "", err
+		}
+		all += drawing
+	}
+	return all, nil
+}
+
+func (s *size) draw(c *Chart) (template.HTML, error) {
 	p := plot.New()
 	p.BackgroundColor = nil
 	end, top := c.extent()
-	axis(&p.X, end, seconds{})
+	axis(&p.X, end, seconds{s.times})
 	axis(&p.Y, top, values{})
 	grid := plotter.NewGrid()
 	grid.Vertical.Width, grid.Horizontal.Color, grid.Horizontal.Width = 0, rule, 0.75
@@ -81,20 +100,20 @@ func svg(c *Chart) (template.HTML, error) {
 			p.Add(drawn)
 		}
 	}
-	canvas := vgsvg.New(width, height)
+	canvas := vgsvg.New(s.width, s.height)
 	p.Draw(draw.Crop(draw.New(canvas), 0, -2*textSize, 0, -textSize)) // room for half of the labels at the ends
 	var out bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return "", err
 	}
-	return inline(out.String()), nil
+	return s.inline(out.String()), nil
 }
 
 // inline makes a part of a page of a file: no prologue, no size of its own, no names for other readers.
-func inline(file string) template.HTML {
+func (s *size) inline(file string) template.HTML {
 	_, drawing, _ := strings.Cut(file, "<svg ")
 	_, drawing, _ = strings.Cut(drawing, ">")
-	open := fmt.Sprintf(`<svg viewBox="0 0 %g %g" aria-hidden="true">`, width.Points(), height.Points())
+	open := fmt.Sprintf(`<svg class="%s" viewBox="0 0 %g %g" aria-hidden="true">`, s.name, s.width.Points(), s.height.Points())
 	return template.HTML(open + colours.Replace(drawing)) // ours: numbers, and texts that are escaped
 }
 
@@ -150,16 +169,16 @@ func (values) Ticks(_, top float64) (ticks []plot.Tick) {
 	return ticks
 }
 
-// seconds marks round times: seconds up to two minutes, minutes above.
-type seconds struct{}
+// seconds marks about so many round times: seconds up to two minutes, minutes above.
+type seconds struct{ times int }
 
 // Ticks is plot.Ticker.
-func (seconds) Ticks(_, end float64) (ticks []plot.Tick) {
+func (s seconds) Ticks(_, end float64) (ticks []plot.Tick) {
 	unit, name := 1., " s"
 	if end > 120 {
 		unit, name = 60, " min"
 	}
-	step := max(stepFor(end/unit, 8), 1) * unit
+	step := max(stepFor(end/unit, s.times), 1) * unit
 	for i := 0; float64(i)*step <= end; i++ {
 		t := float64(i) * step
 		ticks = append(ticks, plot.Tick{Value: t, Label: Number(t/unit) + name})

@@ -17,6 +17,7 @@ var (
 	page = template.Must(template.New("page").Funcs(template.FuncMap{
 		"svg": svg, "style": func() template.CSS { return template.CSS(pageCSS) }, // ours, embedded
 		"percent": func(share float64) float64 { return 100 * min(max(share, 0), 1) },
+		"numbers": func(columns []string) int { return len(columns) - 1 }, // all but the first, which is words
 	}).Parse(pageHTML))
 )
 
@@ -50,7 +51,7 @@ type Table struct {
 // Row is a row of a table.
 type Row struct {
 	Cells []string
-	Bar   float64 // drawn under the first cell, as a share of the whole, 0–1
+	Bar   *float64 // drawn under the first cell, as a share of the whole, 0–1; nil is none
 	Kind  Kind
 }
 

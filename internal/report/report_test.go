@@ -8,6 +8,7 @@ import (
 )
 
 func page1() *Report {
+	half := 0.5
 	return &Report{
 		About: "Load test · somewhere", Good: true, Verdict: "All 3 messages are accounted for", Detail: []string{"More <words>."},
 		Figures: []Figure{{Name: "Throughput", Value: "3", Unit: "events/s", Note: "in 1 s"}},
@@ -17,7 +18,7 @@ func page1() *Report {
 				{Name: "sent", Points: []Point{{0, 0}, {200, 1500}}},
 			}}},
 			{Title: "Account", Table: &Table{Columns: []string{"", "messages"}, Rows: []Row{
-				{Cells: []string{"Stored", "3"}, Bar: 0.5}, {Cells: []string{"Sent", "3"}, Kind: Sum},
+				{Cells: []string{"Stored", "3"}, Bar: &half}, {Cells: []string{"Sent", "3"}, Kind: Sum},
 			}}},
 			{Title: "How", Notes: []string{"So."}},
 		},
@@ -46,7 +47,7 @@ func TestWriteShowsAll(t *testing.T) {
 	page := write(t, page1())
 	for _, want := range []string{
 		"<h1 class=\"good\">", "All 3 messages are accounted for", "More &lt;words&gt;.", "events/s", `aria-label="Up to 3."`, ">sent</span>",
-		`<i style="width:50%">`, `<tr class="sum">`, "<li>So.</li>", ">1,500</text>", ">3 min</text>",
+		`<i style="width:50%">`, `<tr role="row" class="sum">`, "<li>So.</li>", ">1,500</text>", ">3 min</text>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)

@@ -134,7 +134,7 @@ func (r *result) accountSection() report.Section {
 		share := float64(n) / float64(max(r.Sent, 1))
 		row := report.Row{Cells: []string{name, thousands(n), percent(share)}, Kind: kind}
 		if kind != report.Sum {
-			row.Bar = share
+			row.Bar = &share
 		}
 		table.Rows = append(table.Rows, row)
 	}
@@ -204,7 +204,8 @@ func (r *result) costSection() report.Section {
 		}
 		row := report.Row{Cells: []string{l.Name, quantity + " " + l.Unit, price, money(l.PerMillion)}, Kind: kind}
 		if kind == "" {
-			row.Bar = l.PerMillion / max(r.Bill.Total, 1e-9)
+			share := l.PerMillion / max(r.Bill.Total, 1e-9)
+			row.Bar = &share
 		}
 		table.Rows = append(table.Rows, row)
 	}
