@@ -122,7 +122,7 @@ func fixed(t Traffic) []Line {
 		metrics = 0
 	}
 	return []Line{
-		lineOf("CloudWatch: alarms", "metrics", AlarmMetrics, alarmMetric, 1),
+		lineOf("CloudWatch: metrics that alarms look at", "metrics", AlarmMetrics, alarmMetric, 1),
 		lineOf("CloudWatch: dashboard", "dashboard", Dashboards, dashboard, 1),
 		lineOf("CloudWatch: metrics of the processor", "metrics", float64(metrics), customMetric, 1),
 		lineOf("SQS: Lambda polls the idle queue", "requests", polls, sqsRequests, million),

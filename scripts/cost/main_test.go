@@ -82,7 +82,7 @@ func readmeTables() (events, month string) {
 	for _, l := range cost.MonthOf(columns[0].traffic).Fixed {
 		name := l.Name
 		if l.Unit == "metrics" {
-			name = fmt.Sprintf("%s, %.0f of them", name, l.Quantity)
+			name = fmt.Sprintf("%s (%.0f)", name, l.Quantity)
 		}
 		add(name, shown(&sum, l.Dollars, 2))
 	}
