@@ -207,11 +207,16 @@ func TestAKilledRedriveLosesNothing(t *testing.T) {
 		t.Fatalf("%d redrives were killed, and %d letters are left: none was interrupted", killed, rest)
 	}
 
-	s.eventually("what the killed ones held comes back", func() bool { _, held := depth(); return held == 0 })
-	out, err := redrive("10000").CombinedOutput()
-	t.Logf("%d of %d letters left after %d kills; then\n%s", rest, letters, killed, out)
-	if err != nil {
-		t.Fatal(err)
+	// A slow cloud hands out less than all in the five seconds for which a letter is held: the redrive says so, and is run
+	// again for as long as it moves something.
+	for last := letters + 1; left() > 0 && left() < last; {
+		last = left()
+		s.eventually("what the ones before held comes back", func() bool { _, held := depth(); return held == 0 })
+		out, err := redrive("10000").CombinedOutput()
+		t.Logf("%d of %d letters left after %d kills; then\n%s", rest, letters, killed, out)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.eventually(fmt.Sprintf("all %d events are in the table", letters), func() bool { return s.stored(keys) == letters })
 	if left := s.listed(client); len(left) != 0 {
