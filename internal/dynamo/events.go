@@ -22,7 +22,6 @@ const (
 	maxStatements   = 25        // of one BatchExecuteStatement
 	maxRequestBytes = 3_800_000 // of one BatchExecuteStatement, which takes 4 MB
 	maxKeys         = 100       // of one BatchGetItem
-	itemOverhead    = 1 << 10   // bytes of a statement beside the payload, at most
 	maxRounds       = 3         // attempts to keep an event within a batch
 	breakAfter      = 3         // failed requests in a row, after which the store is taken to be away
 	firstPause      = 50 * time.Millisecond
@@ -141,7 +140,7 @@ func (w *writing) chunks(open []int) [][]int {
 	var chunks [][]int
 	start, size := 0, 0
 	for at, i := range open {
-		n := escapedSize(w.events[i].Payload) + itemOverhead
+		n := w.table.statementSize(&w.events[i])
 		if at > start && (at-start == maxStatements || size+n > maxRequestBytes) {
 			chunks = append(chunks, open[start:at])
 			start, size = at, 0
@@ -152,27 +151,6 @@ func (w *writing) chunks(open []int) [][]int {
 		chunks = append(chunks, open[start:])
 	}
 	return chunks
-}
-
-// escapedSize is at least what a text takes in the request's JSON, in bytes. Short ones are taken at their worst:
-// 25 of them fit into a request all the same.
-func escapedSize(text string) int {
-	const longest = 6 // an escape such as \u2028, of one byte or more
-	if len(text) < maxRequestBytes/maxStatements/longest-itemOverhead {
-		return longest * len(text)
-	}
-	size := 0
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c < ' ', c == '<', c == '>', c == '&':
-			size += longest
-		case c == '"', c == '\\', c >= 0x80: // U+2028 has three bytes
-			size += 2
-		default:
-			size++
-		}
-	}
-	return size
 }
 
 func (w *writing) send(ctx context.Context, chunk []int) {
