@@ -5,6 +5,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -28,6 +29,10 @@ type Directory interface {
 // the answer says what is there.
 type Store interface {
 	PutAll(ctx context.Context, events []event.Event) []event.Put
+
+	// Each shows what is stored under keys, payloads included, one after another: few are in memory at a time. What it
+	// does not show is not stored, unless the error is not nil: then it is not known for the reason that it gives.
+	Each(ctx context.Context, keys []event.Key, show func(stored *event.Event)) error
 }
 
 // Tracer shows where the time of a batch goes.
@@ -85,6 +90,7 @@ type batch struct {
 	began   time.Time
 	entries []entry
 	results []event.Result
+	unclear []int // open still: only the payload that is stored tells what they are
 }
 
 // entry is one record on its way. It is open until its outcome is known.
@@ -219,6 +225,7 @@ func (b *batch) keep(ctx context.Context) {
 		at := place[b.entries[i].event.Key()]
 		b.guard(i, func() { b.follow(i, leaders[at], puts[at].Existing) })
 	}
+	b.readBack(ctx)
 }
 
 // put asks the store. A panic there fails the events that were put.
@@ -259,16 +266,66 @@ func (b *batch) settlePut(i int, put event.Put) {
 	}
 }
 
-func (b *batch) compare(i int, kept *event.Event) {
-	if b.ctx.Err() != nil { // to compare large payloads takes time
+// compare settles an event by what is stored under its key, whose payload is read only where nothing else tells.
+func (b *batch) compare(i int, stored *event.Event) {
+	if event.PayloadDecides(&b.entries[i].event, stored) {
+		b.unclear = append(b.unclear, i)
+		return
+	}
+	b.compareWhole(i, stored)
+}
+
+func (b *batch) compareWhole(i int, kept *event.Event) {
+	e := &b.entries[i].event
+	switch {
+	case event.PayloadDecides(e, kept) && b.ctx.Err() != nil: // large payloads take time, and nothing else does
 		b.settle(i, "", event.Fail(event.DeadlineNear, nil))
-		return
-	}
-	if event.SameMeaning(&b.entries[i].event, kept) {
+	case event.SameMeaning(e, kept):
 		b.settle(i, event.Duplicate, nil)
+	default:
+		b.settle(i, "", event.Reject(event.EventIDConflict, "another event of this client has this id; the first one stays"))
+	}
+}
+
+// readBack settles the events that only payloads tell apart.
+func (b *batch) readBack(ctx context.Context) {
+	if len(b.unclear) == 0 {
 		return
 	}
-	b.settle(i, "", event.Reject(event.EventIDConflict, "another event of this client has this id; the first one stays"))
+	waiting := map[event.Key][]int{}
+	var keys []event.Key
+	for _, i := range b.unclear {
+		key := b.entries[i].event.Key()
+		if waiting[key] == nil {
+			keys = append(keys, key)
+		}
+		waiting[key] = append(waiting[key], i)
+	}
+	err := b.each(ctx, keys, func(stored *event.Event) {
+		for _, i := range waiting[stored.Key()] {
+			b.guard(i, func() { b.compareWhole(i, stored) })
+		}
+	})
+	if err == nil {
+		err = event.Fail(event.StoreUnavailable, errors.New("stored already, and gone on the second look"))
+	}
+	for _, i := range b.unclear {
+		if b.entries[i].open {
+			b.settle(i, "", err)
+		}
+	}
+}
+
+// each asks the store. A panic there is its error.
+func (b *batch) each(ctx context.Context, keys []event.Key, show func(*event.Event)) (err error) {
+	ctx, done := b.step(ctx, "compare")
+	defer func() { done(err) }()
+	defer func() {
+		if e := recovered(ctx, recover()); e != nil {
+			err = e
+		}
+	}()
+	return b.Store.Each(ctx, keys, show)
 }
 
 // follow settles a later copy of an event that is in the batch twice: by what is kept under the key where that
@@ -278,7 +335,7 @@ func (b *batch) follow(i, leader int, existing *event.Event) {
 	case existing != nil:
 		b.compare(i, existing)
 	case r.Outcome == event.Stored:
-		b.compare(i, &b.entries[leader].event)
+		b.compareWhole(i, &b.entries[leader].event)
 	default:
 		b.settle(i, "", event.Fail(r.Reason, nil))
 		b.results[i].Detail = r.Detail

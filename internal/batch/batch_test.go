@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,7 @@ import (
 	"event-processor/internal/storetest"
 )
 
-// bodies decodes the bodies of these tests: "client/id/payload", and a few words.
+// bodies decodes the bodies of these tests: "client/id/payload" or "client/id/payload/type", and a few words.
 type bodies struct{}
 
 func (bodies) Decode(r *event.Record, e *event.Event) error {
@@ -27,9 +28,9 @@ func (bodies) Decode(r *event.Record, e *event.Event) error {
 		e.CorrelationID = "known"
 		return event.Reject(event.MalformedJSON, "bad")
 	}
-	part := strings.Split(r.Body, "/")
+	part := append(strings.Split(r.Body, "/"), "transaction")
 	*e = event.Event{
-		ClientID: part[0], ID: part[1], Type: "transaction", Payload: part[2], Hash: event.HashOf(r.Body),
+		ClientID: part[0], ID: part[1], Type: part[3], Payload: part[2], Hash: event.HashOf(r.Body),
 		MessageID: r.MessageID, CorrelationID: "c-" + part[1],
 	}
 	if e.Payload == "panic" {
@@ -65,6 +66,8 @@ type storeFunc func(ctx context.Context, events []event.Event) []event.Put
 func (f storeFunc) PutAll(ctx context.Context, events []event.Event) []event.Put {
 	return f(ctx, events)
 }
+
+func (storeFunc) Each(context.Context, []event.Key, func(*event.Event)) error { return nil }
 
 func process(t *testing.T, store batch.Store, texts ...string) []string {
 	t.Helper()
@@ -218,6 +221,151 @@ func TestWorkStopsBeforeTheDeadline(t *testing.T) {
 		if results[0].Reason != event.DeadlineNear {
 			t.Errorf("got %s", results[0].Reason)
 		}
+	})
+}
+
+// stored is a store in which everything is stored already, as these bodies say, by id. each sees what is asked for
+// before it is shown.
+type stored struct {
+	bodies map[string]string
+	each   func(id string)
+	asked  []string
+}
+
+func (s *stored) of(key event.Key) *event.Event {
+	e := new(event.Event)
+	_ = bodies{}.Decode(&event.Record{Body: s.bodies[key.EventID]}, e)
+	return e
+}
+
+func (s *stored) PutAll(_ context.Context, events []event.Event) []event.Put {
+	puts := make([]event.Put, len(events))
+	for i := range events {
+		if s.bodies[events[i].ID] != "" {
+			puts[i].Existing = s.of(events[i].Key())
+			puts[i].Existing.Payload = ""
+		}
+	}
+	return puts
+}
+
+func (s *stored) Each(_ context.Context, keys []event.Key, show func(*event.Event)) error {
+	for _, key := range keys {
+		s.asked = append(s.asked, key.EventID)
+		if s.each != nil {
+			s.each(key.EventID)
+		}
+		if !strings.HasSuffix(s.bodies[key.EventID], "gone") {
+			show(s.of(key))
+		}
+	}
+	return nil
+}
+
+// TestPayloadsAreReadWhereNothingElseTells has a store in which everything is stored already.
+func TestPayloadsAreReadWhereNothingElseTells(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stored       map[string]string
+		bodies, want []string
+		asked        []string
+	}{
+		"equal bytes": {
+			stored: map[string]string{"1": "good/1/x"},
+			bodies: []string{"good/1/x", "good/1/x"}, want: []string{"duplicate", "duplicate"},
+		},
+		"another type": {
+			stored: map[string]string{"1": "good/1/1/monitoring"},
+			bodies: []string{"good/1/1"}, want: []string{"rejected event_id_conflict"},
+		},
+		"the payload tells, once for all copies": {
+			stored: map[string]string{"1": "good/1/1.0", "2": "good/2/2", "3": "good/3/3"},
+			bodies: []string{"good/1/1", "good/2/2", "good/1/2", "good/3/3.0", "good/1/1.0"},
+			want:   []string{"duplicate", "duplicate", "rejected event_id_conflict", "duplicate", "duplicate"},
+			asked:  []string{"1", "3"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &stored{bodies: tt.stored}
+			if got := process(t, store, tt.bodies...); !cmp.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if !slices.Equal(store.asked, tt.asked) {
+				t.Errorf("asked for the payloads of %q, want %q", store.asked, tt.asked)
+			}
+		})
+	}
+}
+
+func TestTroubleWhilePayloadsAreRead(t *testing.T) {
+	store := &stored{
+		bodies: map[string]string{"1": "good/1/1.0", "2": "good/2/2.0", "3": "good/3/3.0"},
+		each: func(id string) {
+			if id == "2" {
+				panic("in the store")
+			}
+		},
+	}
+	want := []string{"duplicate", "failed internal_error", "failed internal_error", "stored"}
+	if got := process(t, store, "good/1/1", "good/2/2", "good/3/3", "good/4/4"); !cmp.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	store = &stored{bodies: map[string]string{"1": "good/1/gone", "2": "good/2/2.0"}}
+	want = []string{"failed store_unavailable", "duplicate"}
+	if got := process(t, store, "good/1/1", "good/2/2"); !cmp.Equal(got, want) {
+		t.Errorf("gone on the second look: got %q, want %q", got, want)
+	}
+}
+
+// TestNearTheDeadlineOnlyPayloadsWait has a store that answers as the time is up.
+func TestNearTheDeadlineOnlyPayloadsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		store := &stored{
+			bodies: map[string]string{"1": "good/1/x", "2": "good/2/1/monitoring", "3": "good/3/1.0", "4": "good/4/1.0"},
+			each: func(id string) {
+				if id == "4" {
+					time.Sleep(29 * time.Second)
+				}
+			},
+		}
+		records := []event.Record{
+			{Body: "good/1/x"},
+			{Body: "good/1/x"},
+			{Body: "good/2/1"},
+			{Body: "good/3/1"},
+			{Body: "good/4/1"},
+			{Body: "good/4/1.0"},
+			{Body: "good/5/1"},
+			{Body: "good/5/1"},
+			{Body: "good/5/1.0"},
+		}
+		want := []string{"duplicate", "duplicate", "rejected", "duplicate", "failed", "duplicate", "stored", "duplicate", "duplicate"}
+		p := &batch.Processor{Decoder: bodies{}, Directory: directory{}, Store: store, DeadlineMargin: 2 * time.Second}
+		check := func(want []string) {
+			t.Helper()
+			var got []string
+			for _, r := range p.Process(ctx, records, nil) {
+				got = append(got, string(r.Outcome))
+				if r.Outcome == event.Failed && r.Reason != event.DeadlineNear {
+					t.Errorf("%s failed with %s", r.Record.Body, r.Reason)
+				}
+			}
+			if !cmp.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		check(want)
+
+		// As the store has stored, the time is up: a copy of the same bytes needs none.
+		ctx, cancel = context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		p.Store = storeFunc(func(ctx context.Context, events []event.Event) []event.Put {
+			<-ctx.Done()
+			return make([]event.Put, len(events))
+		})
+		records = records[6:]
+		check([]string{"stored", "duplicate", "failed"})
 	})
 }
 

@@ -45,19 +45,19 @@ func NewClients(db *dynamodb.Client, table string) *Clients { return &Clients{db
 // answer is not known for the reason that the error gives.
 func (t *Clients) Find(ctx context.Context, ids []string) (map[string]*event.Client, error) {
 	found := make(map[string]*event.Client, len(ids))
-	for part := range slices.Chunk(ids, maxKeys) {
-		keys := make([]map[string]types.AttributeValue, len(part))
-		for i, id := range part {
+	for some := range slices.Chunk(ids, maxKeys) {
+		keys := make([]map[string]types.AttributeValue, len(some))
+		for i, id := range some {
 			keys[i] = map[string]types.AttributeValue{"client_id": text(id)}
 		}
-		err := batchGet(ctx, t.db, t.table, keys, func(item map[string]types.AttributeValue) {
+		err := batchGet(ctx, t.db, t.table, keys, part{most: maxKeys}, func(item map[string]types.AttributeValue) {
 			c := readClient(item)
 			found[c.ID] = &c
 		})
 		if err != nil { // the table is away: asking for the rest would burn the deadline
 			return found, fmt.Errorf("look clients up: %w", short(err))
 		}
-		for _, id := range part {
+		for _, id := range some {
 			if _, ok := found[id]; !ok {
 				found[id] = nil
 			}

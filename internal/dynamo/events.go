@@ -22,6 +22,7 @@ const (
 	maxStatements   = 25        // of one BatchExecuteStatement
 	maxRequestBytes = 3_800_000 // of one BatchExecuteStatement, which takes 4 MB
 	maxKeys         = 100       // of one BatchGetItem
+	maxWhole        = 10        // of one BatchGetItem that asks for payloads: 4 MB, since an item holds 400 KB
 	maxRounds       = 3         // attempts to keep an event within a batch
 	breakAfter      = 3         // failed requests in a row, after which the store is taken to be away
 	firstPause      = 50 * time.Millisecond
@@ -61,11 +62,12 @@ func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 // answers in their order. Each INSERT holds only where nothing is stored under the key, which makes redelivery
 // harmless; throttled statements are tried again a few times. The reasons of its failures are StoreThrottled,
 // StoreUnavailable, DeadlineNear and InternalError.
+//
+// An event id is remembered for at least the retention of the event that was kept under it. DynamoDB deletes an item
+// some time after its expires_at, most often within days; until then it counts as it did before, as a duplicate or as
+// a conflict, and nobody looks at expires_at. After that the id is as good as new.
 func (t *Events) PutAll(ctx context.Context, events []event.Event) []event.Put {
-	w := writing{
-		table: t, events: events, puts: make([]event.Put, len(events)), retried: make([]bool, len(events)),
-		processedAt: t.now().UTC(),
-	}
+	w := writing{table: t, events: events, puts: make([]event.Put, len(events)), processedAt: t.now().UTC()}
 	w.run(ctx)
 	return w.puts
 }
@@ -75,7 +77,6 @@ type writing struct {
 	table       *Events
 	events      []event.Event
 	puts        []event.Put
-	retried     []bool // not the first attempt: an earlier one may have come through
 	processedAt time.Time
 	failures    atomic.Int32 // requests that failed since the last that did not
 }
@@ -97,7 +98,6 @@ func (w *writing) run(ctx context.Context) {
 			case w.puts[i].Existing != nil:
 				existing = append(existing, i)
 			case retryable(w.puts[i].Err):
-				w.retried[i] = true
 				again = append(again, i)
 			}
 		}
@@ -221,8 +221,8 @@ func putOf(e *types.BatchStatementError) event.Put {
 	}
 }
 
-// tellApart reads what is stored under the keys of the events at these indexes. What was tried before and carries
-// our own message id and time is our own write come through after all, its answer lost: stored.
+// tellApart reads what is stored under the keys of the events at these indexes. What carries our own message id and
+// time is our own write come through after all, its answer lost: stored.
 func (w *writing) tellApart(ctx context.Context, existing []int) {
 	if len(existing) == 0 {
 		return
@@ -231,21 +231,36 @@ func (w *writing) tellApart(ctx context.Context, existing []int) {
 	for at, i := range existing {
 		keys[at] = w.events[i].Key()
 	}
-	stored, err := w.table.Read(ctx, keys)
+	stored := make(map[event.Key]Item, len(keys))
+	err := w.table.read(ctx, keys, head, func(item Item) { stored[item.Event.Key()] = item })
 	processedAt := w.processedAt.Format(timeFormat)
 	for _, i := range existing {
 		item, ok := stored[w.events[i].Key()]
 		switch {
 		case !ok && err != nil:
-			w.puts[i] = event.Put{Err: event.Fail(reasonOf(ctx, err), fmt.Errorf("read what is stored: %w", short(err)))}
+			w.puts[i] = event.Put{Err: notRead(ctx, err)}
 		case !ok:
 			w.puts[i] = event.Put{Err: event.Fail(event.StoreUnavailable, errors.New("stored already, and gone on the second look"))}
-		case w.retried[i] && item.Event.MessageID == w.events[i].MessageID && item.ProcessedAt == processedAt:
+		case item.Event.MessageID == w.events[i].MessageID && item.ProcessedAt == processedAt:
 			w.puts[i] = event.Put{}
 		default:
 			w.puts[i] = event.Put{Existing: &item.Event}
 		}
 	}
+}
+
+func notRead(ctx context.Context, err error) error {
+	return event.Fail(reasonOf(ctx, err), fmt.Errorf("read what is stored: %w", short(err)))
+}
+
+// Each reads what is stored under keys, consistently, and shows one after another: a batch may be in conflict with
+// 400 MB, of which 4 are held at a time. What it does not show is not stored, unless the error, a *event.Failure, is
+// not nil: then it is not known.
+func (t *Events) Each(ctx context.Context, keys []event.Key, show func(stored *event.Event)) error {
+	if err := t.read(ctx, keys, part{most: maxWhole}, func(item Item) { show(&item.Event) }); err != nil {
+		return notRead(ctx, err)
+	}
+	return nil
 }
 
 // Item is an event as it is kept.
@@ -259,16 +274,31 @@ type Item struct {
 // Read reads what is stored under keys, consistently. What is not in the answer is not stored, unless the error
 // is not nil: then it is not known.
 func (t *Events) Read(ctx context.Context, keys []event.Key) (map[event.Key]Item, error) {
+	stored := make(map[event.Key]Item, len(keys))
+	err := t.read(ctx, keys, part{most: maxKeys}, func(item Item) { stored[item.Event.Key()] = item })
+	return stored, err
+}
+
+// part is how much is asked for.
+type part struct {
+	most       int     // items in a request
+	projection *string // nil is all attributes
+	names      map[string]string
+}
+
+// head is what tells most events apart.
+var head = part{
+	most:       maxKeys,
+	projection: aws.String("client_id, event_id, event_type, #v, occurred_at, content_hash, message_id, processed_at"),
+	names:      map[string]string{"#v": "version"}, // lest it is a word that DynamoDB keeps for itself
+}
+
+func (t *Events) read(ctx context.Context, keys []event.Key, p part, each func(Item)) error {
 	request := make([]map[string]types.AttributeValue, len(keys))
 	for i, k := range keys {
 		request[i] = keyOf(k)
 	}
-	stored := make(map[event.Key]Item, len(keys))
-	err := batchGet(ctx, t.db, t.table, request, func(item map[string]types.AttributeValue) {
-		read := readItem(item)
-		stored[read.Event.Key()] = read
-	})
-	return stored, err
+	return batchGet(ctx, t.db, t.table, request, p, func(item map[string]types.AttributeValue) { each(readItem(item)) })
 }
 
 func keyOf(k event.Key) map[string]types.AttributeValue {
@@ -320,14 +350,16 @@ func number(v types.AttributeValue) int {
 
 // batchGet reads the items of a table by their keys, consistently, and asks again for what DynamoDB leaves
 // unprocessed.
-func batchGet(ctx context.Context, db *dynamodb.Client, table string, keys []map[string]types.AttributeValue,
+func batchGet(ctx context.Context, db *dynamodb.Client, table string, keys []map[string]types.AttributeValue, p part,
 	each func(map[string]types.AttributeValue),
 ) error {
 	for tries := 0; len(keys) > 0; {
-		n := min(len(keys), maxKeys)
+		n := min(len(keys), p.most)
 		attempt, cancel := context.WithTimeout(ctx, requestTimeout)
 		out, err := db.BatchGetItem(attempt, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{table: {Keys: keys[:n], ConsistentRead: aws.Bool(true)}},
+			RequestItems: map[string]types.KeysAndAttributes{table: {
+				Keys: keys[:n], ConsistentRead: aws.Bool(true), ProjectionExpression: p.projection, ExpressionAttributeNames: p.names,
+			}},
 		}, once)
 		cancel()
 		if err == nil {

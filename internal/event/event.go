@@ -63,6 +63,6 @@ const (
 
 // Put is what came of the attempt to keep an event. Where both are nil, it is stored.
 type Put struct {
-	Existing *Event // what is stored under its key: type, version, timestamp, payload and hash
+	Existing *Event // what is stored under its key: type, version, timestamp and hash; not the payload, which may be large
 	Err      error  // a *Failure
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,23 +16,25 @@ func TestSameMeaning(t *testing.T) {
 		change func(*Event)
 		want   bool
 	}{
-		"equal bytes":                     {func(e *Event) { e.Hash, e.Payload = Hash{1}, "" }, true},
-		"white space":                     {func(e *Event) { e.Payload = ` { "a" : 1 , "b":[1,{"c":null}],"d":"x"}` }, true},
-		"order of members":                {func(e *Event) { e.Payload = `{"d":"x","b":[1,{"c":null}],"a":1}` }, true},
-		"the writing of a number":         {func(e *Event) { e.Payload = `{"a":10e-1,"b":[1.0,{"c":null}],"d":"x"}` }, true},
-		"an escape":                       {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":null}],"d":"\u0078"}` }, true},
-		"another zone":                    {func(e *Event) { e.Timestamp = at.In(time.FixedZone("", 3600)) }, true},
-		"the correlation id":              {func(e *Event) { e.CorrelationID = "other" }, true},
-		"another instant":                 {func(e *Event) { e.Timestamp = at.Add(1) }, false},
-		"another type":                    {func(e *Event) { e.Type = "monitoring" }, false},
-		"another version":                 {func(e *Event) { e.Version = "1.1" }, false},
-		"another number, beyond a double": {func(e *Event) { e.Payload = `{"a":1.00000000000000000001,"b":[1,{"c":null}],"d":"x"}` }, false},
-		"number and text":                 {func(e *Event) { e.Payload = `{"a":"1","b":[1,{"c":null}],"d":"x"}` }, false},
-		"order of elements":               {func(e *Event) { e.Payload = `{"a":1,"b":[{"c":null},1],"d":"x"}` }, false},
-		"a member less":                   {func(e *Event) { e.Payload = `{"a":1,"b":[1,{}],"d":"x"}` }, false},
-		"a member more":                   {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":null}],"d":"x","e":null}` }, false},
-		"null and false":                  {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":false}],"d":"x"}` }, false},
-		"unreadable":                      {func(e *Event) { e.Payload = `{` }, false},
+		"equal bytes":                       {func(e *Event) { e.Hash, e.Payload = Hash{1}, "" }, true},
+		"white space":                       {func(e *Event) { e.Payload = ` { "a" : 1 , "b":[1,{"c":null}],"d":"x"}` }, true},
+		"order of members":                  {func(e *Event) { e.Payload = `{"d":"x","b":[1,{"c":null}],"a":1}` }, true},
+		"the writing of a number":           {func(e *Event) { e.Payload = `{"a":10e-1,"b":[1.0,{"c":null}],"d":"x"}` }, true},
+		"an escape":                         {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":null}],"d":"\u0078"}` }, true},
+		"another zone":                      {func(e *Event) { e.Timestamp = at.In(time.FixedZone("", 3600)) }, true},
+		"the correlation id":                {func(e *Event) { e.CorrelationID = "other" }, true},
+		"another instant":                   {func(e *Event) { e.Timestamp = at.Add(1) }, false},
+		"another type":                      {func(e *Event) { e.Type = "monitoring" }, false},
+		"another version":                   {func(e *Event) { e.Version = "1.1" }, false},
+		"another number, beyond a double":   {func(e *Event) { e.Payload = `{"a":1.00000000000000000001,"b":[1,{"c":null}],"d":"x"}` }, false},
+		"number and text":                   {func(e *Event) { e.Payload = `{"a":"1","b":[1,{"c":null}],"d":"x"}` }, false},
+		"order of elements":                 {func(e *Event) { e.Payload = `{"a":1,"b":[{"c":null},1],"d":"x"}` }, false},
+		"a member less":                     {func(e *Event) { e.Payload = `{"a":1,"b":[1,{}],"d":"x"}` }, false},
+		"a member more":                     {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":null}],"d":"x","e":null}` }, false},
+		"a member less, in a longer text":   {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":null}]` + strings.Repeat(" ", 20) + `}` }, false},
+		"an element less, in a longer text": {func(e *Event) { e.Payload = `{"a":1,"b":[1` + strings.Repeat(" ", 20) + `],"d":"x"}` }, false},
+		"null and false":                    {func(e *Event) { e.Payload = `{"a":1,"b":[1,{"c":false}],"d":"x"}` }, false},
+		"unreadable":                        {func(e *Event) { e.Payload = `{` }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := base

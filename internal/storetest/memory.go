@@ -15,7 +15,7 @@ type Memory struct {
 	Down   error // what every Put answers with while it is not nil
 }
 
-// PutAll keeps what is new and answers with what is there already.
+// PutAll keeps what is new and answers with what is there already, without its payload.
 func (m *Memory) PutAll(_ context.Context, events []event.Event) []event.Put {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -27,12 +27,25 @@ func (m *Memory) PutAll(_ context.Context, events []event.Event) []event.Put {
 		if m.Down != nil {
 			puts[i].Err = m.Down
 		} else if there, ok := m.events[e.Key()]; ok {
+			there.Payload = ""
 			puts[i].Existing = &there
 		} else {
 			m.events[e.Key()] = e
 		}
 	}
 	return puts
+}
+
+// Each shows what is kept.
+func (m *Memory) Each(_ context.Context, keys []event.Key, show func(*event.Event)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range keys {
+		if there, ok := m.events[key]; ok {
+			show(&there)
+		}
+	}
+	return m.Down
 }
 
 // Len is how many events are kept.

@@ -2,10 +2,11 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"event-processor/internal/batch"
 )
 
 func TestMemory(t *testing.T) {
-	Run(t, func(*testing.T) batch.Store { return new(Memory) })
+	Run(t, func(*testing.T, func() time.Time) batch.Store { return new(Memory) })
 }

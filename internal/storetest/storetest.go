@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,9 +12,11 @@ import (
 	"event-processor/internal/event"
 )
 
-// Run holds a store to its contract. Each call of open gives a store that may hold other events already.
-func Run(t *testing.T, open func(t *testing.T) batch.Store) {
+// Run holds a store to its contract. Each call of openAt gives a store that may hold other events already, and goes by
+// this clock.
+func Run(t *testing.T, openAt func(t *testing.T, now func() time.Time) batch.Store) {
 	t.Helper()
+	open := func(t *testing.T) batch.Store { return openAt(t, time.Now) }
 	t.Run("keeps what is new", func(t *testing.T) {
 		store := open(t)
 		for i, put := range store.PutAll(t.Context(), many(60)) { // more than fits into one request
@@ -43,8 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) batch.Store) {
 			switch got := put.Existing; {
 			case put.Err != nil || got == nil:
 				t.Errorf("old event %d: %+v", i, put)
-			case got.Type != want.Type, got.Version != want.Version, !got.Timestamp.Equal(want.Timestamp),
-				got.Payload != want.Payload, got.Hash != want.Hash:
+			case got.Key() != want.Key(), got.Type != want.Type, got.Version != want.Version, !got.Timestamp.Equal(want.Timestamp),
+				got.Payload != "", got.Hash != want.Hash:
 				t.Errorf("old event %d: got %+v, want %+v", i, *got, want)
 			}
 		}
@@ -56,8 +59,40 @@ func Run(t *testing.T, open func(t *testing.T) batch.Store) {
 		other := e[0]
 		other.MessageID, other.Payload = "other", `{"second":true}`
 		for range 2 {
-			if put := store.PutAll(t.Context(), []event.Event{other})[0]; put.Existing == nil || put.Existing.Payload != e[0].Payload {
-				t.Fatalf("got %+v, want the first one", put)
+			put := store.PutAll(t.Context(), []event.Event{other})[0]
+			if got := whole(t, store, e...)[0]; put.Existing == nil || !same(&got, &e[0]) {
+				t.Fatalf("got %+v and %+v, want the first one", put, got)
+			}
+		}
+	})
+	t.Run("shows what is there, whole, and nothing else", func(t *testing.T) {
+		store := open(t)
+		events := many(60)
+		store.PutAll(t.Context(), events[:30])
+		shown := whole(t, store, events...)
+		for i := range events {
+			if got := shown[i]; i < 30 && !same(&got, &events[i]) || i >= 30 && got.ID != "" {
+				t.Errorf("event %d: got %+v", i, got)
+			}
+		}
+	})
+	t.Run("an event past its time that is still there counts as before", func(t *testing.T) {
+		now := time.Now()
+		clock := now.AddDate(-20, 0, 0) // nobody keeps events so long
+		store := openAt(t, func() time.Time { return clock })
+		kept := many(2)
+		store.PutAll(t.Context(), kept)
+		clock = now
+		again := slices.Clone(kept)
+		again[0].MessageID = "again"
+		again[1].MessageID, again[1].Payload, again[1].Hash = "other", `{"other":true}`, event.Hash{9}
+		for i, put := range store.PutAll(t.Context(), again) {
+			stored := whole(t, store, kept[i])[0]
+			if put.Existing == nil || !same(&stored, &kept[i]) {
+				t.Fatalf("event %d: got %+v and %+v, want the one that was kept", i, put, stored)
+			}
+			if got, want := event.SameMeaning(&again[i], &stored), i == 0; got != want {
+				t.Errorf("event %d is a duplicate: %v, want %v", i, got, want)
 			}
 		}
 	})
@@ -83,9 +118,7 @@ func Run(t *testing.T, open func(t *testing.T) batch.Store) {
 		}
 		store.PutAll(t.Context(), events)
 		for i := range events {
-			want := events[i].Payload
-			events[i].MessageID, events[i].Payload = "again", "{}"
-			if put := store.PutAll(t.Context(), events[i:i+1])[0]; put.Existing == nil || put.Existing.Payload != want {
+			if got := whole(t, store, events[i])[0]; !same(&got, &events[i]) {
 				t.Fatalf("event %d does not come back as it was", i)
 			}
 		}
@@ -95,6 +128,36 @@ func Run(t *testing.T, open func(t *testing.T) batch.Store) {
 			t.Errorf("got %v", puts)
 		}
 	})
+}
+
+// whole has a store show what is there under the keys of these events. Where nothing is, the event is the zero value.
+func whole(t *testing.T, store batch.Store, events ...event.Event) []event.Event {
+	t.Helper()
+	keys := make([]event.Key, len(events))
+	shown := map[event.Key]event.Event{}
+	for i := range events {
+		keys[i] = events[i].Key()
+	}
+	err := store.Each(t.Context(), keys, func(stored *event.Event) {
+		if _, twice := shown[stored.Key()]; twice {
+			t.Errorf("%s was shown twice", stored.ID)
+		}
+		shown[stored.Key()] = *stored
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]event.Event, len(events))
+	for i, key := range keys {
+		answer[i] = shown[key]
+	}
+	return answer
+}
+
+// same reports whether a store gave back what it was given, as far as events are compared.
+func same(a, b *event.Event) bool {
+	return a.Key() == b.Key() && a.Type == b.Type && a.Version == b.Version && a.Timestamp.Equal(b.Timestamp) &&
+		a.Payload == b.Payload && a.Hash == b.Hash
 }
 
 func many(n int) []event.Event {

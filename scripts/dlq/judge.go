@@ -53,6 +53,18 @@ func (o *onlooker) PutAll(ctx context.Context, events []event.Event) []event.Put
 	return puts
 }
 
+// Each shows what is stored.
+func (o *onlooker) Each(ctx context.Context, keys []event.Key, show func(*event.Event)) error {
+	stored, err := o.events.Read(ctx, keys)
+	for _, item := range stored {
+		show(&item.Event)
+	}
+	if err != nil {
+		err = event.Fail(event.StoreUnavailable, err)
+	}
+	return err
+}
+
 // today judges messages each by itself, as if it came alone: what a message says does not depend on which others
 // the queue happened to hand out with it.
 func (j *judge) today(ctx context.Context, messages []queue.Received) []event.Result {
