@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -32,6 +34,8 @@ type Directory struct {
 	known *lru.Cache[string, entry]
 	ttl   time.Duration
 	now   func() time.Time
+
+	warned sync.Map // of whose faults, by client id
 }
 
 type entry struct {
@@ -46,8 +50,12 @@ func New(table Table, ttl time.Duration) *Directory {
 	if err != nil { // only a size below 1 is an error
 		panic(err)
 	}
-	return &Directory{table: table, known: known, ttl: ttl, now: time.Now}
+	return &Directory{table: table, known: known, ttl: ttl, now: wallClock}
 }
+
+// wallClock tells the time without the monotonic clock, which may stand still while a function is frozen between two
+// batches: ages would be too young, and a suspended client let in for longer than the TTL.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 // Lookup finds the clients with these ids, each of which is in the answer. The table is asked once for all that
 // are not known or whose time is up. Where it does not answer, clients known already are served for up to 10
@@ -70,8 +78,9 @@ func (d *Directory) Lookup(ctx context.Context, ids []string) map[string]event.F
 	for _, id := range ask {
 		if client, ok := answers[id]; ok {
 			d.known.Add(id, entry{client, now})
+			d.warn(ctx, client)
 			found[id] = event.Found{Client: client}
-		} else if e, ok := d.known.Get(id); ok && e.client != nil && now.Sub(e.asked) < staleTTL {
+		} else if e, ok := d.known.Get(id); ok && e.client != nil && younger(now, e, staleTTL) {
 			found[id] = event.Found{Client: e.client}
 			stale++
 		} else {
@@ -90,7 +99,23 @@ func (d *Directory) fresh(e entry) bool {
 	if e.client == nil {
 		ttl = min(ttl, unknownTTL)
 	}
-	return d.now().Sub(e.asked) < ttl
+	return younger(d.now(), e, ttl)
+}
+
+// younger reports whether the table was asked less than ttl ago. Where the clock was set back, nobody knows.
+func younger(now time.Time, e entry, ttl time.Duration) bool {
+	age := now.Sub(e.asked)
+	return 0 <= age && age < ttl
+}
+
+// warn says what is wrong with the attributes of a client, once.
+func (d *Directory) warn(ctx context.Context, c *event.Client) {
+	if c == nil || len(c.Faults) == 0 {
+		return
+	}
+	if _, before := d.warned.LoadOrStore(c.ID, true); !before {
+		slog.WarnContext(ctx, "attributes of a client are not as they should be", "client_id", c.ID, "faults", strings.Join(c.Faults, "; "))
+	}
 }
 
 func lookupFailed(ctx context.Context, err error) error {

@@ -3,7 +3,9 @@ package clients
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,4 +117,56 @@ func TestASuspensionHoldsWithinTheTTL(t *testing.T) {
 			t.Error("still active a minute after the suspension")
 		}
 	})
+}
+
+// TestAgesAreByTheWallClock has a function that was frozen: the monotonic clock stood still for as long.
+func TestAgesAreByTheWallClock(t *testing.T) {
+	if now := New(&table{}, time.Minute).now(); strings.Contains(now.String(), "m=") {
+		t.Errorf("%s has a reading of the monotonic clock", now)
+	}
+	for name, tt := range map[string]struct {
+		after time.Duration
+		asks  int
+	}{
+		"frozen for less than the TTL": {59 * time.Second, 1},
+		"frozen for the TTL":           {time.Minute, 2},
+		"frozen for an hour":           {time.Hour, 2},
+		"the clock was set back":       {-time.Hour, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab := &table{clients: map[string]event.Client{"a": {ID: "a", Active: true}}}
+			d := New(tab, time.Minute)
+			now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+			d.now = func() time.Time { return now }
+			d.Lookup(t.Context(), []string{"a"})
+			now = now.Add(tt.after)
+			d.Lookup(t.Context(), []string{"a"})
+			if got := len(tab.asked); got != tt.asks {
+				t.Errorf("asked %d times, want %d", got, tt.asks)
+			}
+		})
+	}
+}
+
+func TestFaultsOfAClientAreLoggedOnce(t *testing.T) {
+	var out strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	tab := &table{clients: map[string]event.Client{"good": {ID: "good"}}}
+	for _, id := range []string{"a", "b"} {
+		tab.clients[id] = event.Client{ID: id, Faults: []string{"active is a text, want a boolean", "allowed_types is a list"}}
+	}
+	d := New(tab, 0) // it asks each time
+	for range 3 {
+		d.Lookup(t.Context(), []string{"good", "a", "b", "x"})
+	}
+	if got := strings.Count(out.String(), "level=WARN"); got != 2 {
+		t.Errorf("%d warnings, want one for each of two clients", got)
+	}
+	for _, want := range []string{"client_id=a ", "client_id=b ", `faults="active is a text, want a boolean; allowed_types is a list"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in\n%s", want, out.String())
+		}
+	}
 }

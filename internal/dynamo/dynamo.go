@@ -89,7 +89,7 @@ func (t *Clients) Find(ctx context.Context, ids []string) (map[string]*event.Cli
 		}
 		err := batchGet(ctx, t.db, t.table, keys, part{most: maxKeys}, func(item map[string]types.AttributeValue) {
 			c := readClient(item)
-			found[c.ID] = &c
+			found[c.ID] = c
 		})
 		if err != nil { // the table is away: asking for the rest would burn the deadline
 			return found, fmt.Errorf("look clients up: %w", short(err))
@@ -101,40 +101,4 @@ func (t *Clients) Find(ctx context.Context, ids []string) (map[string]*event.Cli
 		}
 	}
 	return found, nil
-}
-
-func readClient(item map[string]types.AttributeValue) event.Client {
-	active, _ := item["active"].(*types.AttributeValueMemberBOOL)
-	return event.Client{
-		ID:             str(item["client_id"]),
-		Name:           str(item["name"]),
-		Active:         active != nil && active.Value,
-		AllowedTypes:   set(item["allowed_types"]),
-		AllowedSenders: senders(item["allowed_senders"]),
-		RetentionDays:  retentionDays(number(item["retention_days"])),
-	}
-}
-
-func set(v types.AttributeValue) []string {
-	if s, ok := v.(*types.AttributeValueMemberSS); ok {
-		return s.Value
-	}
-	return nil
-}
-
-// senders reads who may speak for a client. Where the attribute is there in a form that nobody can read, nobody
-// may: an empty list would let everyone in.
-func senders(v types.AttributeValue) []string {
-	if read := set(v); len(read) > 0 || v == nil {
-		return read
-	}
-	return []string{"(unreadable allowed_senders)"}
-}
-
-// retentionDays is what a client may ask for: shorter, and a redelivered event could be kept twice; longer is a typo.
-func retentionDays(n int) int {
-	if n < 15 || n > 3650 {
-		return 0
-	}
-	return n
 }

@@ -13,6 +13,10 @@ type Client struct {
 	AllowedTypes   []string
 	AllowedSenders []string // who may speak for this client; empty is anyone who can reach the queue
 	RetentionDays  int      // 15–3650; 0 is the default of the store
+
+	// Faults say what of its attributes is not as it should be, for people: "active is a text, want a boolean". Each
+	// begins with the attribute's name.
+	Faults []string
 }
 
 // Admit says whether the client may send an event of this type through this sender: nil, or the Rejection.
@@ -21,13 +25,27 @@ type Client struct {
 func (c *Client) Admit(eventType, senderID string, trusted []string) error {
 	switch {
 	case !c.Active:
-		return Reject(ClientInactive, "client "+c.ID+" is not active")
+		return Reject(ClientInactive, "client "+c.ID+" is not active"+c.because("active"))
 	case !slices.Contains(c.AllowedTypes, eventType):
-		return Reject(TypeNotAllowed, "client "+c.ID+" may send "+strings.Join(c.AllowedTypes, ", ")+", not "+eventType)
+		may := strings.Join(c.AllowedTypes, ", ")
+		if may == "" {
+			may = "nothing"
+		}
+		return Reject(TypeNotAllowed, "client "+c.ID+" may send "+may+", not "+eventType+c.because("allowed_types"))
 	case len(c.AllowedSenders) > 0 && !matches(c.AllowedSenders, senderID) && !matches(trusted, senderID):
-		return Reject(SenderNotAllowed, "sender "+senderID+" may not speak for client "+c.ID)
+		return Reject(SenderNotAllowed, "sender "+senderID+" may not speak for client "+c.ID+c.because("allowed_senders"))
 	}
 	return nil
+}
+
+// because is the fault of an attribute, where it has one.
+func (c *Client) because(attribute string) string {
+	for _, fault := range c.Faults {
+		if strings.HasPrefix(fault, attribute+" ") {
+			return ": " + fault
+		}
+	}
+	return ""
 }
 
 func matches(entries []string, senderID string) bool {

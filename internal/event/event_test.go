@@ -87,6 +87,33 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
+func TestARejectionNamesTheFaultOfTheClient(t *testing.T) {
+	faults := []string{
+		"active is a text, want a boolean", "allowed_types is a text, want a string set", "allowed_senders is a text, want a string set",
+		"retention_days is a text, want a number; taken for 30",
+	}
+	for name, tt := range map[string]struct {
+		client Client
+		want   string
+	}{
+		"active":         {Client{}, "client_inactive: client c is not active: active is a text, want a boolean"},
+		"types":          {Client{Active: true}, "type_not_allowed: client c may send nothing, not transaction: allowed_types is a text, want a string set"},
+		"senders":        {Client{Active: true, AllowedTypes: []string{"transaction"}, AllowedSenders: []string{"-"}}, "sender_not_allowed: sender AIDA may not speak for client c: allowed_senders is a text, want a string set"},
+		"of no interest": {Client{Active: true, AllowedTypes: []string{"transaction"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.client.ID, tt.client.Faults = "c", faults
+			got := ""
+			if err := tt.client.Admit("transaction", "AIDA", nil); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestSettle(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err    error
