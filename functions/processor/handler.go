@@ -63,8 +63,10 @@ func respond(results []event.Result) response {
 	return response{failures}
 }
 
-// answerTime is what the answer itself needs before the deadline.
-const answerTime = 500 * time.Millisecond
+// answerTime is what is left for log lines, metrics and the answer, where messages could not be made visible in time: half
+// of the margin. Of 2 s of margin, 1 s is for backoff and 1 s for the answer, which takes milliseconds; but half a second
+// was overrun on a starved machine, and then the whole batch comes again after the queue's timeout.
+func answerTime(margin time.Duration) time.Duration { return margin / 2 }
 
 // sendBack makes rejections visible at once and failures after their backoff. What is known before the store is
 // asked goes back while the store works: at 8 ms a call that is 8 ms of a batch's wall time. A message that is
@@ -95,7 +97,7 @@ func (b *sendBack) wait() { b.pending.Wait() }
 func (b *sendBack) send(ctx context.Context, changes []queue.Visibility) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerTime))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerTime(b.processor.DeadlineMargin)))
 		defer cancel()
 	}
 	ctx, done := b.tracer.Step(ctx, "backoff")

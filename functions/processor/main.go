@@ -48,6 +48,10 @@ type settings struct {
 // included, which stay below 4 KB.
 const maxItemBytes = 400<<10 - 4<<10
 
+// minMargin leaves half a second for backoff and half a second for the answer: with less, failures near the deadline
+// would come again without a backoff.
+const minMargin = time.Second
+
 // load reads the settings and reports every fault in them at once.
 func load() (settings, error) {
 	s, err := env.ParseAs[settings]()
@@ -61,7 +65,7 @@ func load() (settings, error) {
 	check(s.ClientCacheTTL >= 0 && s.ClientCacheTTL <= 10*time.Minute, "CLIENT_CACHE_TTL must be 0s–10m")
 	check(s.EventRetentionDays >= 15 && s.EventRetentionDays <= 3650, "EVENT_RETENTION_DAYS must be 15–3650")
 	check(s.HighValueAmount >= 0 && s.HighValueAmount <= 1e18, "HIGH_VALUE_AMOUNT must be 0–1e18")
-	check(s.DeadlineMargin >= 100*time.Millisecond && s.DeadlineMargin <= 10*time.Second, "DEADLINE_MARGIN must be 100ms–10s")
+	check(s.DeadlineMargin >= minMargin && s.DeadlineMargin <= 10*time.Second, "DEADLINE_MARGIN must be 1s–10s: half of it is for the answer")
 	check(s.StoreConcurrency >= 1 && s.StoreConcurrency <= 256, "STORE_CONCURRENCY must be 1–256")
 	check(!slices.Contains(s.TrustedSenders, ""), "TRUSTED_SENDERS has an empty entry")
 	return s, errors.Join(errs...)

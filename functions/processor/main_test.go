@@ -16,6 +16,10 @@ func TestSettingsReportAllFaultsAtOnce(t *testing.T) {
 			map[string]string{"EVENTS_TABLE": "e", "CLIENTS_TABLE": "", "DEADLINE_MARGIN": "soon", "LOG_LEVEL": "loud", "STORE_CONCURRENCY": "x"},
 			[]string{"CLIENTS_TABLE", "QUEUE_URL", "DeadlineMargin", "LogLevel", "StoreConcurrency"},
 		},
+		"a margin that leaves no time for the answer": {
+			map[string]string{"EVENTS_TABLE": "e", "CLIENTS_TABLE": "c", "QUEUE_URL": "q", "DEADLINE_MARGIN": "999ms"},
+			[]string{"DEADLINE_MARGIN must be 1s–10s"},
+		},
 		"what is out of range": {
 			map[string]string{
 				"EVENTS_TABLE": "e", "CLIENTS_TABLE": "c", "QUEUE_URL": "q", "MAX_BODY_BYTES": "400000000", "HIGH_VALUE_AMOUNT": "NaN",
