@@ -16,15 +16,23 @@ type Line struct {
 	Text string
 }
 
-// overlap is how far back a Tail looks again: lines of several environments do not come in order of their times.
-const overlap = 10 * time.Second
+// How far back a Tail looks again: lines of several environments do not come in the order of their times, and those of a
+// slow one come minutes late. To read the last minutes each time would be 12,000 lines where 100 come a second, so it does
+// that now and then.
+const (
+	overlap     = 10 * time.Second // each time
+	longOverlap = 2 * time.Minute  // every so often
+	soOften     = 10 * time.Second
+)
 
 // Tail reads a function's log on from where it stopped the last time.
 type Tail struct {
 	stack *Stack
 	group string
-	from  time.Time
-	seen  map[identity]bool // of the lines since from
+	since time.Time         // never before
+	last  time.Time         // when the last line was written that was returned
+	far   time.Time         // when it last looked far back
+	seen  map[identity]bool // of the lines of the longOverlap before last
 
 	pattern *string // nil is every line
 	to      *int64  // Unix milliseconds; nil is no end
@@ -37,13 +45,21 @@ type identity struct {
 
 // Tail reads the log of a function from an instant on.
 func (s *Stack) Tail(function string, since time.Time) *Tail {
-	return &Tail{stack: s, group: "/aws/lambda/" + function, from: since, seen: map[identity]bool{}}
+	return &Tail{stack: s, group: "/aws/lambda/" + function, since: since, last: since, seen: map[identity]bool{}}
 }
 
 // Next returns the lines that came since the last call, in the order of their times: not every cloud answers in that
-// order. A line is returned once.
+// order. A line is returned once; one that comes up to 10 seconds late, at the next call, and one that comes up to two
+// minutes late, at a call within 10 seconds.
 func (t *Tail) Next(ctx context.Context) (lines []Line, err error) {
-	from, latest := t.from, t.from
+	now, back := time.Now(), overlap
+	if now.Sub(t.far) >= soOften {
+		back = longOverlap
+	}
+	from, latest := t.last.Add(-back), t.last
+	if from.Before(t.since) {
+		from = t.since
+	}
 	for more := true; more && err == nil; {
 		var fresh []Line
 		var last time.Time
@@ -55,7 +71,10 @@ func (t *Tail) Next(ctx context.Context) (lines []Line, err error) {
 		more = more && last.After(from)
 		from = last
 	}
-	t.forget(latest.Add(-overlap))
+	if t.last = latest; err == nil && back == longOverlap {
+		t.far = now
+	}
+	t.forget(t.last.Add(-longOverlap))
 	inOrder(lines)
 	return lines, err
 }
@@ -95,10 +114,6 @@ func (t *Tail) read(ctx context.Context, from time.Time) (fresh []Line, last tim
 }
 
 func (t *Tail) forget(before time.Time) {
-	if before.Before(t.from) {
-		return
-	}
-	t.from = before
 	for id := range t.seen {
 		if id.At.Before(before) {
 			delete(t.seen, id)

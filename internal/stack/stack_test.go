@@ -125,6 +125,64 @@ func TestTailReturnsEachLineOnce(t *testing.T) {
 	}
 }
 
+// TestTailSeesWhatComesLate has environments whose lines arrive minutes after those of others.
+func TestTailSeesWhatComesLate(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	log := &fakeLog{}
+	s, err := open(t, log.filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := s.Tail("event-processor", now)
+	for _, step := range []struct {
+		name  string
+		after time.Duration
+		want  string // within the time in which it is said to come
+	}{
+		{"the first", 0, "the first"},
+		{"before it was asked", -time.Second, ""},
+		{"much later", 10 * time.Minute, "much later"},
+		{"eleven seconds late", 10*time.Minute - 11*time.Second, "eleven seconds late"},
+		{"two minutes late", 8 * time.Minute, "two minutes late"},
+		{"more than that", 8*time.Minute - time.Millisecond, ""},
+		{"in time", 10*time.Minute + time.Second, "in time"},
+		{"late again", 9 * time.Minute, "late again"},
+	} {
+		log.lines = append(log.lines, fakeLine{"a", now.Add(step.after).UnixMilli(), step.name})
+		var texts []string
+		for range 3 {
+			lines, err := tail.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lines {
+				texts = append(texts, l.Text)
+			}
+			tail.far = tail.far.Add(-soOften / 2) // as if so much time had gone by
+		}
+		if got := strings.Join(texts, ","); got != step.want {
+			t.Errorf("%s: Next = %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+// TestTailForgets has a log of an hour: what is remembered of it is that of two minutes.
+func TestTailForgets(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	log := &fakeLog{}
+	for i := range 3600 {
+		log.lines = append(log.lines, fakeLine{"a", now.Add(time.Duration(i) * time.Second).UnixMilli(), strconv.Itoa(i)})
+	}
+	s, err := open(t, log.filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := s.Tail("event-processor", now)
+	if lines, err := tail.Next(t.Context()); err != nil || len(lines) != 3600 || len(tail.seen) > 121 {
+		t.Errorf("got %d lines, %v, and remembers %d", len(lines), err, len(tail.seen))
+	}
+}
+
 // TestLinesComeInOrder has a log that answers in no order of times, as an older LocalStack does.
 func TestLinesComeInOrder(t *testing.T) {
 	now := time.Now().Truncate(time.Millisecond)
