@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +27,7 @@ type Traits struct {
 	KeepsBodies     bool // a body comes through to the processor byte for byte
 	KeepsState      bool // over a restart
 	EnforcesIAM     bool // a function may do what its role allows, and no more
+	KeepsStatus     bool // a function URL answers with the status that the function gives
 }
 
 // String says in a line what is otherwise than on AWS, for people.
@@ -40,6 +42,9 @@ func (t Traits) String() string {
 	if !t.FairGroups {
 		line += "; no fair groups"
 	}
+	if !t.KeepsStatus {
+		line += "; a function URL always answers 200"
+	}
 	if t.MaxMessageBytes > 0 && t.MaxMessageBytes < 1<<20 {
 		line += fmt.Sprintf("; messages of at most %d KiB", t.MaxMessageBytes>>10)
 	}
@@ -52,6 +57,8 @@ type Stack interface {
 	Cloud(ctx context.Context) (name, version string, err error)
 	// EnforcesIAM tries something that the processor's role must not do.
 	EnforcesIAM(ctx context.Context) (bool, error)
+	// Get asks the health function for a path.
+	Get(ctx context.Context, path string) (status int, body []byte, err error)
 }
 
 // Queue is the event queue.
@@ -86,7 +93,7 @@ func Ask(ctx context.Context, stack Stack, queue Queue, clients Clients, events 
 	}
 	t := Traits{Name: name, Version: version}
 	if name == AWS {
-		t.FairGroups, t.KeepsBodies, t.KeepsState, t.EnforcesIAM = true, true, true, true
+		t.FairGroups, t.KeepsBodies, t.KeepsState, t.EnforcesIAM, t.KeepsStatus = true, true, true, true, true
 		t.MaxMessageBytes, _ = queue.Takes(ctx)
 		return t, nil
 	}
@@ -95,6 +102,9 @@ func Ask(ctx context.Context, stack Stack, queue Queue, clients Clients, events 
 	if t.EnforcesIAM, err = stack.EnforcesIAM(ctx); err != nil {
 		return t, err
 	}
+	// Where health does not answer at all, that is for whoever looks at it to say.
+	status, _, err := stack.Get(ctx, "no-such-page")
+	t.KeepsStatus = err != nil || status == http.StatusNotFound
 	if t.KeepsBodies, err = keepsBodies(ctx, queue, clients, events); err != nil {
 		return t, fmt.Errorf("find out whether bodies come through as they are sent: %w", err)
 	}

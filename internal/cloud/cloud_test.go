@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,6 +23,7 @@ type fake struct {
 	rewrite       func(body string) string // on the way to the table
 	after         time.Duration            // an event is stored; 0 is at once
 	refuses       error                    // every event
+	always200     bool
 
 	sent    int
 	grouped bool
@@ -39,6 +41,13 @@ func (f *fake) Cloud(context.Context) (name, version string, err error) {
 }
 func (f *fake) EnforcesIAM(context.Context) (bool, error) { return f.enforces, nil }
 func (f *fake) Takes(context.Context) (int, bool)         { return f.maxBytes, f.grouped && !f.refusesGroups }
+
+func (f *fake) Get(context.Context, string) (int, []byte, error) {
+	if f.always200 {
+		return http.StatusOK, nil, nil
+	}
+	return http.StatusNotFound, nil, nil
+}
 
 func (f *fake) SendOne(_ context.Context, body, groupID string) error {
 	f.sent++
@@ -99,20 +108,20 @@ func TestAsk(t *testing.T) {
 	}{
 		"one that is like AWS": {
 			fake{name: "MiniStack", version: "1.5.33", maxBytes: mib, enforces: true},
-			Traits{Name: "MiniStack", Version: "1.5.33", MaxMessageBytes: mib, FairGroups: true, KeepsBodies: true, KeepsState: true, EnforcesIAM: true},
+			Traits{Name: "MiniStack", Version: "1.5.33", MaxMessageBytes: mib, FairGroups: true, KeepsBodies: true, KeepsState: true, EnforcesIAM: true, KeepsStatus: true},
 			"MiniStack 1.5.33",
 		},
 		"a slow one": {
 			fake{name: "LocalStack", maxBytes: mib, after: Patience - time.Second},
-			Traits{Name: "LocalStack", MaxMessageBytes: mib, FairGroups: true, KeepsBodies: true},
+			Traits{Name: "LocalStack", MaxMessageBytes: mib, FairGroups: true, KeepsBodies: true, KeepsStatus: true},
 			"LocalStack",
 		},
 		"one that can less": {
-			fake{name: "LocalStack", version: "9", maxBytes: 256 << 10, refusesGroups: true, rewrite: func(body string) string {
+			fake{name: "LocalStack", version: "9", maxBytes: 256 << 10, refusesGroups: true, always200: true, rewrite: func(body string) string {
 				return strings.ReplaceAll(body, "1.50e1", "15.0")
 			}},
 			Traits{Name: "LocalStack", Version: "9", MaxMessageBytes: 256 << 10},
-			"LocalStack 9; it writes bodies anew; no fair groups; messages of at most 256 KiB",
+			"LocalStack 9; it writes bodies anew; no fair groups; a function URL always answers 200; messages of at most 256 KiB",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
