@@ -2,12 +2,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log"
 	"log/slog"
 	"path"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/caarlos0/env/v11"
 
@@ -29,6 +31,9 @@ type settings struct {
 	DlqURL       string     `env:"DLQ_URL,required,notEmpty"`
 	MappingID    string     `env:"MAPPING_ID,required,notEmpty"`
 	Stage        string     `env:"STAGE,required,notEmpty"`
+	Processor    string     `env:"PROCESSOR_FUNCTION,required,notEmpty"`
+	Producer     string     `env:"PRODUCER_FUNCTION,required,notEmpty"`
+	Dashboard    string     `env:"DASHBOARD"` // none on a local cloud
 	Version      string     `env:"VERSION" envDefault:"dev"`
 	LogLevel     logs.Level `env:"LOG_LEVEL,expand" envDefault:"${AWS_LAMBDA_LOG_LEVEL}"`
 }
@@ -56,12 +61,20 @@ func wire(ctx context.Context) (*status.Health, error) {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	db := dynamo.Open(cfg, 2) // a request for each table
+	events := queue.New(cfg, s.QueueURL, 1)
 	return status.New(status.Parts{
-		Queue:       queue.New(cfg, s.QueueURL, 1),
-		DeadLetters: queue.New(cfg, s.DlqURL, 1),
-		Oldest:      metrics.NewOldestAge(cfg, path.Base(s.QueueURL)),
-		Events:      dynamo.NewTable(db, s.EventsTable),
-		Clients:     dynamo.NewTable(db, s.ClientsTable),
-		Mapping:     mapping.New(cfg, s.MappingID),
-	}, s.Stage, s.Version), nil
+		Queue:            events,
+		DeadLetters:      queue.New(cfg, s.DlqURL, 1),
+		Oldest:           metrics.NewOldestAge(cfg, path.Base(s.QueueURL)),
+		OldestDeadLetter: metrics.NewOldestAge(cfg, path.Base(s.DlqURL)),
+		Events:           dynamo.NewTable(db, s.EventsTable),
+		Clients:          dynamo.NewTable(db, s.ClientsTable),
+		Mapping:          mapping.New(cfg, s.MappingID),
+		Counts:           metrics.NewCounts(cfg, s.Processor),
+		Log:              metrics.NewLog(cfg, "/aws/lambda/"+s.Processor),
+		Receives:         events,
+	}, status.Deployed{
+		Stage: s.Stage, Version: s.Version,
+		Processor: s.Processor, Producer: s.Producer, Health: cmp.Or(lambdacontext.FunctionName, "event-health"), Dashboard: s.Dashboard,
+	}), nil
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -16,6 +18,7 @@ import (
 
 var complete = map[string]string{
 	"EVENTS_TABLE": "events", "CLIENTS_TABLE": "events-clients", "MAPPING_ID": "the-id", "STAGE": "production",
+	"PROCESSOR_FUNCTION": "event-processor", "PRODUCER_FUNCTION": "event-producer", "DASHBOARD": "event-processor",
 	"QUEUE_URL": "http://queues.test/000000000000/event-queue", "DLQ_URL": "http://queues.test/000000000000/event-dlq",
 	"VERSION": "1.4.2", "LOG_LEVEL": "error",
 	"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -35,13 +38,13 @@ func setenv(t *testing.T, settings map[string]string) {
 
 func TestAllFaultsInTheSettingsAreReportedAtOnce(t *testing.T) {
 	setenv(t, complete)
-	setenv(t, map[string]string{"EVENTS_TABLE": "", "CLIENTS_TABLE": "", "QUEUE_URL": "", "DLQ_URL": "", "MAPPING_ID": "", "STAGE": ""})
+	setenv(t, map[string]string{"EVENTS_TABLE": "", "CLIENTS_TABLE": "", "QUEUE_URL": "", "DLQ_URL": "", "MAPPING_ID": "", "STAGE": "", "PROCESSOR_FUNCTION": "", "PRODUCER_FUNCTION": ""})
 	t.Setenv("LOG_LEVEL", "LOUD")
 	_, err := wire(t.Context())
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, name := range []string{"EVENTS_TABLE", "CLIENTS_TABLE", "QUEUE_URL", "DLQ_URL", "MAPPING_ID", "STAGE", "LogLevel", "LOUD"} {
+	for _, name := range []string{"EVENTS_TABLE", "CLIENTS_TABLE", "QUEUE_URL", "DLQ_URL", "MAPPING_ID", "STAGE", "PROCESSOR_FUNCTION", "PRODUCER_FUNCTION", "LogLevel", "LOUD"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%q does not name %s", err, name)
 		}
@@ -54,12 +57,15 @@ func TestHealthThroughTheFunctionURL(t *testing.T) {
 	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch target := r.Header.Get("X-Amz-Target"); {
 		case target == "AmazonSQS.GetQueueAttributes":
-			_, _ = io.WriteString(w, `{"Attributes":{"ApproximateNumberOfMessages":"7","ApproximateNumberOfMessagesDelayed":"0","ApproximateNumberOfMessagesNotVisible":"3"}}`)
+			_, _ = io.WriteString(w, `{"Attributes":{"ApproximateNumberOfMessages":"7","ApproximateNumberOfMessagesDelayed":"0","ApproximateNumberOfMessagesNotVisible":"3","RedrivePolicy":"{\"maxReceiveCount\":5}"}}`)
 		case target == "DynamoDB_20120810.DescribeTable":
 			_, _ = io.WriteString(w, `{"Table":{"TableStatus":"ACTIVE"}}`)
 		case strings.HasSuffix(r.URL.Path, "/event-source-mappings/the-id"):
 			_, _ = io.WriteString(w, `{"State":"Enabled"}`)
-		default: // CloudWatch: no age
+		case target == "Logs_20140328.FilterLogEvents":
+			_, _ = fmt.Fprintf(w, `{"events":[{"timestamp":%d,"message":"{\"message\":\"batch\",\"records\":4,\"stored\":4,\"requestId\":\"r\"}"}]}`,
+				time.Now().UnixMilli())
+		default: // CloudWatch: neither age nor metrics
 			w.WriteHeader(http.StatusNotImplemented)
 		}
 	}))
@@ -84,11 +90,16 @@ func TestHealthThroughTheFunctionURL(t *testing.T) {
 		Version                           string
 		QueueDepth, InFlight, DeadLetters int
 		OldestAgeSeconds                  *int
+		Flow                              struct {
+			Source      string
+			LastEventAt time.Time
+		}
 	}
 	if err := json.Unmarshal([]byte(out.Body), &got); err != nil {
 		t.Fatal(err)
 	}
-	if !got.Healthy || got.Version != "1.4.2" || got.QueueDepth != 7 || got.InFlight != 3 || got.DeadLetters != 7 || got.OldestAgeSeconds != nil {
+	if !got.Healthy || got.Version != "1.4.2" || got.QueueDepth != 7 || got.InFlight != 3 || got.DeadLetters != 7 || got.OldestAgeSeconds != nil ||
+		got.Flow.Source != "log" || got.Flow.LastEventAt.IsZero() {
 		t.Errorf("got %s", out.Body)
 	}
 }

@@ -1,5 +1,5 @@
-// Package metrics is the only one that reads CloudWatch: how old the oldest message of a queue is, which SQS itself
-// does not say.
+// Package metrics is the only one that reads CloudWatch for the health function: how old the oldest message of a queue
+// is, which SQS itself does not say, what became of records minute by minute, and what the processor logged.
 package metrics
 
 import (
@@ -34,11 +34,14 @@ type OldestAge struct {
 
 // NewOldestAge reads for the queue of a name (the last part of its URL).
 func NewOldestAge(cfg aws.Config, queue string) *OldestAge {
-	api := cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) {
+	return &OldestAge{api: open(cfg), queue: queue}
+}
+
+func open(cfg aws.Config) *cloudwatch.Client {
+	return cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) {
 		// The default is CBOR, which local clouds do not speak, or only with more installed.
 		o.Protocol = awsquery.New(schemas.GraniteServiceVersion20100801)
 	})
-	return &OldestAge{api: api, queue: queue}
 }
 
 // Age is the newest value of the last ten minutes, to the second; known is false where CloudWatch has none, as on a

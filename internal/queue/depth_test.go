@@ -60,3 +60,26 @@ func TestDepth(t *testing.T) {
 		})
 	}
 }
+
+func TestMaxReceives(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		want   int
+		err    string // a part of it
+	}{
+		"a text":    {status: 200, body: `{"Attributes":{"RedrivePolicy":"{\"deadLetterTargetArn\":\"x\",\"maxReceiveCount\":\"5\"}"}}`, want: 5},
+		"a number":  {status: 200, body: `{"Attributes":{"RedrivePolicy":"{\"maxReceiveCount\":10}"}}`, want: 10},
+		"no policy": {status: 200, body: `{}`},
+		"no JSON":   {status: 200, body: `{"Attributes":{"RedrivePolicy":"x"}}`, err: "read the redrive policy"},
+		"no count":  {status: 200, body: `{"Attributes":{"RedrivePolicy":"{}"}}`, err: "read the redrive policy"},
+		"refused":   {status: 403, body: `{"__type":"AccessDeniedException"}`, err: "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := answering(t, tt.status, tt.body).MaxReceives(t.Context())
+			if got != tt.want || (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("got %d, %v, want %d, %q", got, err, tt.want, tt.err)
+			}
+		})
+	}
+}

@@ -76,7 +76,7 @@ func site(cloud *fakeCloud, stage string) http.Handler {
 		if r.URL.Path == "" {
 			r.URL.Path = "/" // as a local cloud does
 		}
-		New(cloud.parts(), stage, "1.4.2").ServeHTTP(w, r)
+		New(cloud.parts(), deployed(stage, "1.4.2")).ServeHTTP(w, r)
 	}))
 }
 
@@ -500,7 +500,7 @@ func TestThePageIsAccessible(t *testing.T) {
 func TestHostileWordsStayWords(t *testing.T) {
 	chromium := startBrowser(t)
 	const hostile = `</script><img src=x onerror="document.title='pwned'">'"&`
-	server := httptest.NewServer(http.StripPrefix(prefix, New(newFakeCloud().parts(), hostile, hostile)))
+	server := httptest.NewServer(http.StripPrefix(prefix, New(newFakeCloud().parts(), deployed(hostile, hostile))))
 	defer server.Close()
 	p := chromium.open(t, server.URL+prefix+"/", view{})
 	p.wait(polled)

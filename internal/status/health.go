@@ -39,24 +39,41 @@ type Oldest interface {
 // Parts are what there is to look at. Every look ends soon after its context does.
 type Parts struct {
 	Queue, DeadLetters Queue
-	Oldest             Oldest
+	Oldest             Oldest // message of the queue
+	OldestDeadLetter   Oldest
 	Events, Clients    Stateful // the tables
 	Mapping            Stateful // on Stage local shown, not counted: a local cloud may say Disabled while messages flow
+
+	// Whether events flow: never counted, and not known where it takes too long.
+	Counts   Counts
+	Log      Log
+	Receives Receives
+}
+
+// Deployed is what was deployed.
+type Deployed struct {
+	Stage   string // local, staging or production
+	Version string
+
+	Processor, Producer, Health string // the functions' names
+	Dashboard                   string // its name; "" where there is none
 }
 
 // Health looks at the parts.
 type Health struct {
-	parts          Parts
-	stage, version string
+	parts    Parts
+	deployed Deployed
 
 	mu       sync.Mutex
 	last     *Report
 	lookedAt time.Time
+	flow     *flow
+	memory   memory
 }
 
-// New makes a Health. Stage is local, staging or production; version is what was deployed.
-func New(parts Parts, stage, version string) *Health {
-	return &Health{parts: parts, stage: stage, version: version}
+// New makes a Health.
+func New(parts Parts, deployed Deployed) *Health {
+	return &Health{parts: parts, deployed: deployed, flow: newFlow(&parts)}
 }
 
 // Report looks at all parts, or returns what a look within the last five seconds found. Callers at the same time
@@ -76,7 +93,7 @@ func (h *Health) Report(ctx context.Context) *Report {
 
 // look looks at all parts side by side. Each look writes members of the report that no other one writes.
 func (h *Health) look(ctx context.Context) *Report {
-	r := &Report{Stage: h.stage, Version: h.version, CheckedAt: time.Now().UTC().Truncate(time.Millisecond)}
+	r := &Report{Stage: h.deployed.Stage, Version: h.deployed.Version, CheckedAt: time.Now().UTC().Truncate(time.Millisecond), deployed: h.deployed}
 	p, checks := h.parts, &r.Checks
 	var all sync.WaitGroup
 	start := func(check *Check, name string, part func(context.Context) error) {
@@ -88,9 +105,13 @@ func (h *Health) look(ctx context.Context) *Report {
 	start(&checks.ClientsTable, "clientsTable", works(p.Clients))
 	start(&checks.Mapping, "mapping", works(p.Mapping))
 	start(new(Check), "oldestAge", func(ctx context.Context) error { return oldest(ctx, p.Oldest, &r.OldestAgeSeconds) })
+	start(new(Check), "oldestDeadLetter", func(ctx context.Context) error {
+		return oldest(ctx, p.OldestDeadLetter, &r.OldestDeadLetterSeconds)
+	})
+	start(new(Check), "flow", func(ctx context.Context) error { return h.flow.look(ctx, r) })
 	all.Wait()
-	checks.Mapping.Counted = h.stage != local
-	r.conclude()
+	checks.Mapping.Counted = h.deployed.Stage != local
+	r.conclude(&h.memory)
 	return r
 }
 

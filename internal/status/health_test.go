@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
+
+	"event-processor/internal/event"
 )
 
 func TestMain(m *testing.M) {
@@ -27,14 +29,22 @@ func TestMain(m *testing.M) {
 func TestReportInJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newFakeCloud()
-		cloud.waiting, cloud.inFlight, cloud.dead, cloud.oldest = 12, 3, 0, 42*time.Second
+		cloud.waiting, cloud.inFlight, cloud.oldest = 12, 3, 42*time.Second
 		cloud.state["events"] = "CREATING"
 		cloud.before = func(_ context.Context, part string) {
 			if part == "queue" {
 				time.Sleep(3140 * time.Microsecond)
 			}
 		}
-		got, err := json.MarshalIndent(New(cloud.parts(), "staging", "1.4.2").Report(t.Context()), "", "  ")
+		cloud.dead = 3
+		cloud.dies(70*time.Second, "m1", "client-001", event.TypeNotAllowed)
+		cloud.batch(5*time.Second, 7, 1, 0, 0)
+		report := New(cloud.parts(), deployed("staging", "1.4.2")).Report(t.Context())
+		if n := len(report.Flow.Minutes); n != 30 {
+			t.Errorf("got %d minutes, want 30", n)
+		}
+		report.Flow.Minutes = report.Flow.Minutes[27:]
+		got, err := json.MarshalIndent(report, "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,11 +77,11 @@ func TestReport(t *testing.T) {
 		},
 		"dead letters are no illness": {
 			change: func(c *fakeCloud) { c.dead = 2 }, healthy: true,
-			summary: "Working, with something to look at.", run: []string{"./scripts/dlq.sh list"},
+			summary: "2 dead letters.", run: []string{"STAGE=production ./scripts/dlq.sh list"},
 		},
 		"an old message is no illness": {
 			change: func(c *fakeCloud) { c.oldest = tooOld + time.Second }, healthy: true,
-			summary: "Working, with something to look at.", run: []string{"./scripts/logs.sh"},
+			summary: "The oldest message has waited for 5 min.", run: []string{"STAGE=production ./scripts/logs.sh"},
 		},
 		"a message of just five minutes is not old": {
 			change: func(c *fakeCloud) { c.oldest = tooOld }, healthy: true, summary: "Everything is working.",
@@ -94,7 +104,7 @@ func TestReport(t *testing.T) {
 		"the events table is throttled": {
 			change:  func(c *fakeCloud) { c.broken["events"] = api("ThrottlingException") },
 			summary: "The events table is not working.", check: func(r *Report) Check { return r.Checks.EventsTable },
-			error: "throttled", run: []string{"./scripts/logs.sh"},
+			error: "throttled", run: []string{"STAGE=production ./scripts/logs.sh"},
 		},
 		"the clients table is being made": {
 			change:  func(c *fakeCloud) { c.state["clients"] = "CREATING" },
@@ -104,22 +114,29 @@ func TestReport(t *testing.T) {
 		"the mapping is switched off": {
 			change:  func(c *fakeCloud) { c.state["mapping"] = "Disabled" },
 			summary: "The event source mapping is not working.", check: func(r *Report) Check { return r.Checks.Mapping },
-			error: "state is disabled", run: []string{enable},
+			error: "state is disabled", run: []string{enable("event-processor")},
 		},
 		"the mapping is not counted on a local cloud": {
 			stage: "local", change: func(c *fakeCloud) { c.state["mapping"] = "Disabled" },
 			healthy: true, summary: "Everything is working.", check: func(r *Report) Check { return r.Checks.Mapping },
 			error: "state is disabled",
 		},
+		"three parts": {
+			change: func(c *fakeCloud) {
+				c.broken["queue"], c.broken["events"], c.state["clients"] = errors.New("x"), errors.New("x"), "DELETING"
+			},
+			summary: "The queue, clients table and events table are not working.",
+			run:     []string{"STAGE=production ./scripts/logs.sh health", "sam build && sam deploy --config-env production"},
+		},
 		"an unknown failure": {
 			change:  func(c *fakeCloud) { c.broken["queue"] = errors.New(arn) },
 			summary: "The queue is not working.", check: func(r *Report) Check { return r.Checks.Queue },
-			error: "failed", run: []string{"./scripts/logs.sh"},
+			error: "failed", run: []string{"STAGE=production ./scripts/logs.sh health"},
 		},
 		"the local cloud is away": {
 			stage: "local",
 			change: func(c *fakeCloud) {
-				for _, part := range []string{"queue", "dead", "events", "clients", "mapping", "oldest"} {
+				for _, part := range []string{"queue", "dead", "events", "clients", "mapping", "oldest", "oldestDead", "metrics", "receives", "log"} {
 					c.broken[part] = &net.OpError{Op: "dial", Err: errors.New("connection refused to " + arn)}
 				}
 			},
@@ -134,9 +151,15 @@ func TestReport(t *testing.T) {
 			}
 			cloud := newFakeCloud()
 			tt.change(cloud)
-			r := New(cloud.parts(), stage, "dev").Report(t.Context())
+			r := New(cloud.parts(), deployed(stage, "dev")).Report(t.Context())
 			if r.Healthy != tt.healthy || r.Summary != tt.summary {
 				t.Errorf("got healthy %v, %q, want %v, %q", r.Healthy, r.Summary, tt.healthy, tt.summary)
+			}
+			if want := map[bool]string{true: "attention", false: "down"}[tt.healthy]; len(tt.run) == 0 && r.Status != "ok" || len(tt.run) > 0 && r.Status != want {
+				t.Errorf("got status %q", r.Status)
+			}
+			if (r.Since == nil) != (r.Status == "ok") {
+				t.Errorf("got since %v with status %q", r.Since, r.Status)
 			}
 			if tt.check != nil {
 				if check := tt.check(r); check.Healthy || check.Error != tt.error {
@@ -160,7 +183,7 @@ func TestReport(t *testing.T) {
 func TestNumbersAreNullWhereTheyAreNotKnown(t *testing.T) {
 	cloud := newFakeCloud()
 	cloud.broken["queue"], cloud.broken["dead"] = errors.New("x"), errors.New("x")
-	text, err := json.Marshal(New(cloud.parts(), "local", "dev").Report(t.Context()))
+	text, err := json.Marshal(New(cloud.parts(), deployed("local", "dev")).Report(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,11 +197,12 @@ func TestNumbersAreNullWhereTheyAreNotKnown(t *testing.T) {
 func TestAPanicFailsItsCheckOnly(t *testing.T) {
 	cloud := newFakeCloud()
 	cloud.before = func(_ context.Context, part string) {
-		if part == "clients" || part == "oldest" {
+		switch part {
+		case "clients", "oldest", "oldestDead", "metrics", "receives", "log":
 			panic("nobody expects this")
 		}
 	}
-	r := New(cloud.parts(), "local", "dev").Report(t.Context())
+	r := New(cloud.parts(), deployed("local", "dev")).Report(t.Context())
 	if got := r.Checks.ClientsTable; got.Healthy || got.Error != "internal error" {
 		t.Errorf("got %+v, want it to fail with an internal error", got)
 	}
@@ -192,19 +216,22 @@ func TestLooksRunSideBySideAndEndInTime(t *testing.T) {
 		cloud := newFakeCloud()
 		cloud.before = func(ctx context.Context, part string) {
 			switch part {
-			case "mapping", "events", "oldest":
+			case "mapping", "events", "oldest", "oldestDead", "metrics", "receives", "log":
 				<-ctx.Done() // hangs
 			default:
 				time.Sleep(time.Second)
 			}
 		}
 		start := time.Now()
-		r := New(cloud.parts(), "production", "dev").Report(t.Context())
+		r := New(cloud.parts(), deployed("production", "dev")).Report(t.Context())
 		if took := time.Since(start); took != lookTimeout {
 			t.Errorf("took %s, want %s", took, lookTimeout)
 		}
 		if r.Checks.Mapping.Error != "timeout" || r.Checks.EventsTable.Error != "timeout" || r.OldestAgeSeconds != nil {
 			t.Errorf("got %+v, want mapping and events table to time out", r.Checks)
+		}
+		if r.Flow != nil || r.Rejecting != nil || r.NewDeadLetters != nil {
+			t.Errorf("got %+v, %+v, want neither flow nor rejections known", r.Flow, r.Rejecting)
 		}
 		if got := r.Checks.Queue; !got.Healthy || got.LatencyMs != 1000 {
 			t.Errorf("got queue %+v, want it healthy after 1000 ms", got)
@@ -215,7 +242,7 @@ func TestLooksRunSideBySideAndEndInTime(t *testing.T) {
 func TestAReportServesForFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newFakeCloud()
-		health := New(cloud.parts(), "local", "dev")
+		health := New(cloud.parts(), deployed("local", "dev"))
 		first := health.Report(t.Context())
 		time.Sleep(fresh - time.Nanosecond)
 		if health.Report(t.Context()) != first || cloud.looks["queue"] != 1 {
@@ -233,7 +260,7 @@ func TestCallersAtTheSameTimeShareOneLook(t *testing.T) {
 	var came, callers sync.WaitGroup
 	came.Add(20)
 	cloud.before = func(context.Context, string) { came.Wait() }
-	health := New(cloud.parts(), "local", "dev")
+	health := New(cloud.parts(), deployed("local", "dev"))
 	for range 20 {
 		callers.Go(func() {
 			came.Done()
@@ -242,7 +269,7 @@ func TestCallersAtTheSameTimeShareOneLook(t *testing.T) {
 	}
 	callers.Wait()
 	for part, looks := range cloud.looks {
-		if looks != 1 {
+		if looks != 1 && part != "log" { // which is read in portions
 			t.Errorf("%s was looked at %d times, want once", part, looks)
 		}
 	}
@@ -251,7 +278,7 @@ func TestCallersAtTheSameTimeShareOneLook(t *testing.T) {
 func TestACallerWhoGoesAwayDoesNotSpoilTheReport(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r := New(newFakeCloud().parts(), "local", "dev").Report(ctx); !r.Healthy {
+	if r := New(newFakeCloud().parts(), deployed("local", "dev")).Report(ctx); !r.Healthy {
 		t.Errorf("got %+v, want it healthy", r)
 	}
 }
@@ -263,7 +290,7 @@ func TestTheLogHasTheErrorAndIsBounded(t *testing.T) {
 	t.Cleanup(func() { slog.SetDefault(old) })
 	cloud := newFakeCloud()
 	cloud.broken["events"] = errors.New("no table here\n" + strings.Repeat("x", 10_000))
-	New(cloud.parts(), "local", "dev").Report(t.Context())
+	New(cloud.parts(), deployed("local", "dev")).Report(t.Context())
 	var line struct{ Msg, Check, Reason, Error string }
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("%v in %s", err, out.Bytes())

@@ -43,6 +43,7 @@ type page struct {
 	Style  template.CSS
 	Script template.JS
 	Away   Step // for when the page gets no answer any more
+	Places []place
 }
 
 func (h *Health) servePage(w http.ResponseWriter, r *http.Request) int {
@@ -50,7 +51,8 @@ func (h *Health) servePage(w http.ResponseWriter, r *http.Request) int {
 		Report: h.Report(r.Context()),
 		Style:  template.CSS(pageCSS), // ours, embedded
 		Script: template.JS(pageJS),   // ours, embedded
-		Away:   away(h.stage),
+		Away:   away(&h.deployed),
+		Places: places(&h.deployed),
 	}
 	var body bytes.Buffer
 	if err := pageTemplate.Execute(&body, p); err != nil { // cannot be: every state is rendered in a test
@@ -61,9 +63,9 @@ func (h *Health) servePage(w http.ResponseWriter, r *http.Request) int {
 }
 
 // away is what to do when the page gets no answer. Nobody can tell then but the page.
-func away(stage string) Step {
-	_, run := advice(unreachable, stage)
-	if stage == local {
+func away(on *Deployed) Step {
+	_, run := advice(unreachable, on)
+	if on.Stage == local {
 		return Step{What: "The local cloud does not answer this page. See whether it runs.", Run: run}
 	}
 	return Step{What: "The service does not answer this page. Look at your connection, then at what the functions say.", Run: run}
@@ -71,17 +73,33 @@ func away(stage string) Step {
 
 // State is healthy, attention (healthy, with something to do) or unhealthy. The script has a fourth: away.
 func (p page) State() string {
-	switch {
-	case !p.Report.Healthy:
-		return "unhealthy"
-	case len(p.Report.Next) > 0:
+	switch p.Report.Status {
+	case ok:
+		return "healthy"
+	case attention:
 		return "attention"
 	default:
-		return "healthy"
+		return "unhealthy"
 	}
 }
 
-// CheckedAt is for machines, CheckedClock for people until the script knows their time zone.
+// Since says since when something is wrong; "" where nothing is.
+func (p page) Since() string {
+	if p.Report.Since == nil {
+		return ""
+	}
+	return "Since " + clock(*p.Report.Since, p.Report.CheckedAt) + " at the latest."
+}
+
+// Last says when the last event came.
+func (p page) Last() string {
+	if p.Report.Flow == nil {
+		return "When the last event came is not known."
+	}
+	return p.Report.Flow.Summary
+}
+
+// CheckedAt is for machines, CheckedClock for people.
 func (p page) CheckedAt() string { return p.Report.CheckedAt.Format(time.RFC3339Nano) }
 
 // CheckedClock is the time of day, in UTC.
@@ -93,23 +111,33 @@ type figure struct {
 	Title string
 	Value *int
 	write func(int) string
+	none  bool // there is nothing that could have a number
 }
 
 // Text is the number for people.
 func (f figure) Text() string {
-	if f.Value == nil {
-		return "no data"
+	switch {
+	case f.none:
+		return "none"
+	case f.Value == nil:
+		return "not known"
+	default:
+		return f.write(*f.Value)
 	}
-	return f.write(*f.Value)
 }
+
+// Bare reports whether there is no number to be seen.
+func (f figure) Bare() bool { return f.none || f.Value == nil }
 
 // Numbers lists the numbers in the order in which people read them.
 func (p page) Numbers() []figure {
+	r := p.Report
+	empty := r.QueueDepth != nil && r.InFlight != nil && *r.QueueDepth+*r.InFlight == 0
 	return []figure{
-		{"queueDepth", "Queue depth", p.Report.QueueDepth, number},
-		{"inFlight", "In flight", p.Report.InFlight, number},
-		{"oldestAgeSeconds", "Oldest message", p.Report.OldestAgeSeconds, age},
-		{"deadLetters", "Dead letters", p.Report.DeadLetters, number},
+		{"queueDepth", "Queue depth", r.QueueDepth, number, false},
+		{"inFlight", "In flight", r.InFlight, number, false},
+		{"oldestAgeSeconds", "Oldest message", r.OldestAgeSeconds, age, empty},
+		{"deadLetters", "Dead letters", r.DeadLetters, number, false},
 	}
 }
 

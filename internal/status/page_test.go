@@ -13,7 +13,7 @@ import (
 )
 
 func TestThePageMayDoNothingButWhatItDoes(t *testing.T) {
-	w := serve(t, New(newFakeCloud().parts(), "production", "dev"), "GET", "/")
+	w := serve(t, New(newFakeCloud().parts(), deployed("production", "dev")), "GET", "/")
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("got %d, %s", w.Code, w.Header().Get("Content-Type"))
 	}
@@ -59,7 +59,7 @@ func inline(t *testing.T, html, element string) string {
 func TestThePageIsServedWellWhenTheServiceIsIll(t *testing.T) {
 	cloud := newFakeCloud()
 	cloud.broken["queue"] = errors.New("gone")
-	w := serve(t, New(cloud.parts(), "staging", "dev"), "GET", "/")
+	w := serve(t, New(cloud.parts(), deployed("staging", "dev")), "GET", "/")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "The queue is not working.") {
 		t.Errorf("got %d: %s", w.Code, w.Body)
 	}
@@ -80,7 +80,7 @@ func FuzzNothingAServiceSaysLeaves(f *testing.F) {
 				panic(mark + message)
 			}
 		}
-		h := New(cloud.parts(), "production", "dev")
+		h := New(cloud.parts(), deployed("production", "dev"))
 		for _, path := range []string{"/", "/health"} {
 			if body := serve(t, h, "GET", path).Body.String(); strings.Contains(body, mark) {
 				t.Errorf("%s repeats an error: %s", path, body)
@@ -96,8 +96,8 @@ func FuzzWordsStayWords(f *testing.F) {
 	f.Add("\x00\xff{{.}}", "'`${1}")
 	elements := func(page []byte) int { return bytes.Count(page, []byte("<")) + bytes.Count(page, []byte(">")) }
 	f.Fuzz(func(t *testing.T, version, stage string) {
-		want := elements(serve(t, New(newFakeCloud().parts(), "staging", "dev"), "GET", "/").Body.Bytes())
-		page := serve(t, New(newFakeCloud().parts(), stage, version), "GET", "/").Body.Bytes()
+		want := elements(serve(t, New(newFakeCloud().parts(), deployed("staging", "dev")), "GET", "/").Body.Bytes())
+		page := serve(t, New(newFakeCloud().parts(), deployed(stage, version)), "GET", "/").Body.Bytes()
 		if got := elements(page); got != want {
 			t.Errorf("got %d angle brackets, want %d: %s", got, want, page)
 		}

@@ -45,7 +45,7 @@ func TestServe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := tt.cloud.looks["queue"]
-			w := serve(t, New(tt.cloud.parts(), "local", "dev"), tt.method, tt.path)
+			w := serve(t, New(tt.cloud.parts(), deployed("local", "dev")), tt.method, tt.path)
 			if w.Code != tt.status || w.Header().Get("Allow") != tt.allow {
 				t.Errorf("got %d, Allow %q, want %d, %q", w.Code, w.Header().Get("Allow"), tt.status, tt.allow)
 			}
@@ -78,7 +78,7 @@ func TestARequestIsOneLogLineWithoutTheCallersWords(t *testing.T) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&out, nil)))
 	t.Cleanup(func() { slog.SetDefault(old) })
-	serve(t, New(newFakeCloud().parts(), "local", "dev"), "GET", "/"+strings.Repeat("forged", 1000))
+	serve(t, New(newFakeCloud().parts(), deployed("local", "dev")), "GET", "/"+strings.Repeat("forged", 1000))
 	if n := strings.Count(out.String(), "\n"); n != 1 || out.Len() > 300 {
 		t.Errorf("got %d lines of %d bytes, want one short line: %.300s", n, out.Len(), out.String())
 	}

@@ -3,27 +3,33 @@ package status
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Words of the command, as the page lays them out.
 func (s Step) Words() []string { return strings.Split(s.Run, " ") }
 
-// tooOld is the age of the oldest message at which people are asked to look; the alarm has the same.
-const tooOld = 5 * time.Minute
+// disabled is what a mapping fails with that is switched off.
+const disabled = "state is disabled"
 
-// disabled is what a mapping fails with that is switched off, and enable switches the processor's on.
-const (
-	disabled = "state is disabled"
-	enable   = `aws lambda update-event-source-mapping --enabled --uuid "$(aws lambda list-event-source-mappings ` +
-		`--function-name event-processor --query 'EventSourceMappings[0].UUID' --output text)"`
-)
+// enable switches a processor's mapping on.
+func enable(processor string) string {
+	return `aws lambda update-event-source-mapping --enabled --uuid "$(aws lambda list-event-source-mappings ` +
+		`--function-name ` + processor + ` --query 'EventSourceMappings[0].UUID' --output text)"`
+}
 
 // local is the Stage of a local cloud.
 const local = "local"
 
-// steps lists what to do: one step for each kind of failure, then for what is well but wants a look.
-func (r *Report) steps(broken []row) []Step {
+// script is a command as it is typed for this stage: the scripts work on the local one unless they are told.
+func (d *Deployed) script(run string) string {
+	if d.Stage != local && strings.HasPrefix(run, "./scripts/") {
+		return "STAGE=" + d.Stage + " " + run
+	}
+	return run
+}
+
+// repairs lists what to do about broken parts: one step for each kind of failure.
+func repairs(broken []row, on *Deployed) []Step {
 	steps := []Step{}
 	var kinds []string // in the order of the parts
 	titles := map[string][]string{}
@@ -35,28 +41,16 @@ func (r *Report) steps(broken []row) []Step {
 	}
 	for _, kind := range kinds {
 		what := fmt.Sprintf("%s: the %s. ", upperFirst(kind), list(titles[kind]))
-		why, run := advice(kind, r.Stage)
-		steps = append(steps, Step{What: what + why, Run: run})
-	}
-	if n := r.DeadLetters; n != nil && *n > 0 {
-		what := fmt.Sprintf("%s dead letters wait for a decision.", number(*n))
-		if *n == 1 {
-			what = "1 dead letter waits for a decision."
-		}
-		steps = append(steps, Step{What: what, Run: "./scripts/dlq.sh list"})
-	}
-	if s := r.OldestAgeSeconds; s != nil && *s > int(tooOld.Seconds()) {
-		steps = append(steps, Step{
-			What: fmt.Sprintf("The oldest message has waited for %s. See what the processor says.", age(*s)),
-			Run:  "./scripts/logs.sh",
-		})
+		why, run := advice(kind, on)
+		steps = append(steps, Step{What: what + why, Run: run, Urgent: true})
 	}
 	return steps
 }
 
 // advice says why a failure of this kind happens, and the command that helps.
-func advice(kind, stage string) (why, run string) {
-	deploy, look := "sam build && sam deploy --config-env "+stage, "./scripts/logs.sh"
+func advice(kind string, on *Deployed) (why, run string) {
+	stage := on.Stage
+	deploy, look := "sam build && sam deploy --config-env "+stage, "./scripts/logs.sh health"
 	if stage == local {
 		deploy, look = "./scripts/setup.sh", "./scripts/setup-localstack.sh status"
 	}
@@ -73,9 +67,9 @@ func advice(kind, stage string) (why, run string) {
 		}
 		return "AWS does not answer. See whether it reports an incident, and what the functions say.", look
 	case internalError, failed:
-		return "The log of the health function has the error.", "./scripts/logs.sh"
+		return "The log of the health function has the error.", "./scripts/logs.sh health"
 	case disabled:
-		return "Somebody has switched it off. Switch it on again.", enable
+		return "Somebody has switched it off. Switch it on again.", enable(on.Processor)
 	default: // another state
 		return "It is there, but not in service. Wait a minute if it is being changed; else deploy again.", deploy
 	}
@@ -95,6 +89,13 @@ func upperFirst(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
 }
 
 // number writes a count with commas: 12,345.

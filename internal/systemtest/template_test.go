@@ -333,7 +333,7 @@ func ownMetricNames() (names []string) {
 }
 
 // wide are the actions for which AWS knows no narrower resource than all, by the Service Authorization Reference.
-var wide = []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:GetMetricStatistics"}
+var wide = []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:GetMetricStatistics", "cloudwatch:GetMetricData"}
 
 func TestNoRoleHasMoreThanItNeeds(t *testing.T) {
 	_, resources := template(t)
@@ -370,6 +370,36 @@ func TestNoRoleHasMoreThanItNeeds(t *testing.T) {
 	}
 	if statements < 10 {
 		t.Errorf("only %d statements were found", statements)
+	}
+}
+
+// TestHealthReadsOneLogOnly: the processor's, and names the dashboard that there is.
+func TestHealthReadsOneLogOnly(t *testing.T) {
+	_, resources := template(t)
+	found := false
+	for _, policy := range resources["HealthRole"].Properties["Policies"].([]any) {
+		for _, s := range policy.(object)["PolicyDocument"].(object)["Statement"].([]any) {
+			if s := s.(object); slices.Contains(list(s["Action"]), any("logs:FilterLogEvents")) {
+				found = true
+				if on := refersTo(s["Resource"]); on != "ProcessorLogs.Arn" || len(list(s["Action"])) != 1 {
+					t.Errorf("%v on %s, want only to read the processor's log", s["Action"], on)
+				}
+			}
+		}
+	}
+	if !found {
+		t.Error("the health function may not read the processor's log")
+	}
+	variables := resources["HealthFunction"].Properties["Environment"].(object)["Variables"].(object)
+	if choice := variables["DASHBOARD"].(object)["Fn::If"].([]any); choice[0] != "IsLocal" || choice[1] != "" ||
+		!reflect.DeepEqual(choice[2], resources["Dashboard"].Properties["DashboardName"]) {
+		t.Errorf("the page names the dashboard %v", choice)
+	}
+	if processor := refersTo(variables["PROCESSOR_FUNCTION"]); processor != "ProcessorFunction" {
+		t.Errorf("the metrics are those of %s", processor)
+	}
+	if group := resources["ProcessorLogs"].Properties["LogGroupName"].(object)["Fn::Sub"]; group != "/aws/lambda/${NamePrefix}event-processor" {
+		t.Errorf("the log is %v, and the health function reads the one of the function's name", group)
 	}
 }
 

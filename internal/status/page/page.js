@@ -9,7 +9,7 @@ const keep = 10 * 60 * 1000; // milliseconds of history in a sparkline, while th
 const byId = (id) => document.getElementById(id);
 // A path under a prefix may have been opened without its last slash: "./health" would then miss.
 const health = location.pathname.replace(/\/?$/, "/health");
-const clock = (date) => date.toLocaleTimeString("en-GB");
+const clock = (date) => `${date.toISOString().slice(11, 19)} UTC`;
 const set = (node, text) => {
   if (node.textContent !== text) node.textContent = text; // a screen reader hears changes only
 };
@@ -31,6 +31,16 @@ const words = (check) => {
   if (check.healthy) return "Working";
   const error = check.error[0].toUpperCase() + check.error.slice(1);
   return check.counted ? error : `${error} (not counted)`;
+};
+
+const oldest = (report, text) => (report.queueDepth === 0 && report.inFlight === 0 ? "none" : text);
+const reasonWord = (reason) => reason || "another reason";
+const months = "January February March April May June July August September October November December".split(" ");
+// moment is a time of day, with the day where it is another one than now's.
+const moment = (at, now) => {
+  const time = `${at.toISOString().slice(11, 16)} UTC`;
+  const sameDay = at.toISOString().slice(0, 10) === now.toISOString().slice(0, 10);
+  return sameDay ? time : `${at.getUTCDate()} ${months[at.getUTCMonth()]} ${time}`;
 };
 
 // --- sparklines ------------------------------------------------------------------------------------------------
@@ -88,6 +98,74 @@ const runs = (points) => {
   return all.filter((run) => run.length > 0);
 };
 
+// --- events ----------------------------------------------------------------------------------------------------
+
+const full = 390; // of 400: the height of the highest bar
+
+const chartRow = (key, values) => {
+  const sum = values.reduce((a, b) => a + b, 0);
+  const peak = Math.max(...values);
+  set(byId(`${key}-total`), sum === 0 ? "0" : `${number(sum)}, at most ${number(peak)} in one`);
+  const bars = values.map((n, i) => (n > 0 ? `M${10 * i + 1} 400V${400 - Math.ceil((n * full) / peak)}h8V400z` : ""));
+  byId(`${key}-bars`).setAttribute("d", bars.join(""));
+};
+
+const tableRow = (name, ...cells) => {
+  const row = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = name;
+  row.append(head, ...cells.map((text) => {
+    const cell = document.createElement("td");
+    cell.textContent = text;
+    return cell;
+  }));
+  return row;
+};
+
+const reveal = (id, shown) => {
+  byId(id).hidden = !shown;
+};
+
+const showFlow = (flow) => {
+  set(byId("last"), flow ? flow.summary : "When the last event came is not known.");
+  set(byId("errors"), flow ? flow.errors : "Not known: neither metrics nor the log could be read in time.");
+  const sources = { metrics: "by the metrics, which come a minute or two late", log: "by the processor's log" };
+  set(byId("source"), flow ? sources[flow.source] : "");
+  reveal("flow", flow);
+  if (!flow) return;
+  for (const key of ["stored", "rejected", "failed"]) chartRow(key, flow.minutes.map((minute) => minute[key]));
+  const time = (minute) => minute.at.slice(11, 16);
+  set(byId("chart-from"), `${time(flow.minutes[0])} UTC`);
+  set(byId("chart-to"), `${time(flow.minutes.at(-1))} UTC`);
+  byId("minutes").replaceChildren(...flow.minutes.toReversed().map((minute) =>
+    tableRow(time(minute), minute.stored, minute.duplicate, minute.rejected, minute.failed)));
+};
+
+const showDead = (report) => {
+  reveal("dead", report.deadLetters > 0);
+  const rows = report.deadLetterReasons ?? [];
+  byId("died").replaceChildren(...rows.map((died) => tableRow(reasonWord(died.reason), number(died.new), number(died.lastDay))));
+  if (!report.deadLetters) return;
+  const seconds = report.oldestDeadLetterSeconds;
+  const note = `${number(report.deadLetters)} in the queue${seconds === null ? "" : `, the oldest for ${age(seconds)}`}`;
+  set(byId("died-note"), report.deadLetterReasons === null
+    ? `${note}. Their reasons are not known: the log could not be read in time.`
+    : `${note}. Older ones are not in this table; what has left the queue may be.`);
+};
+
+const showRejecting = (clients) => {
+  const known = clients !== null;
+  reveal("rejecting", known && clients.length > 0);
+  reveal("rejecting-none", !known || clients.length === 0);
+  set(byId("rejecting-none"), known ? "No message was rejected." : "Not known: the log could not be read in time.");
+  byId("clients").replaceChildren(...(clients ?? []).map((client) => tableRow(
+    client.clientId || "No readable client",
+    client.reasons.map((of) => `${reasonWord(of.reason)} ${number(of.messages)}`).join(", "),
+    number(client.messages),
+  )));
+};
+
 // --- the page --------------------------------------------------------------------------------------------------
 
 const marks = {
@@ -111,9 +189,14 @@ const setSteps = (items) => {
   byId("next").hidden = items.length === 0;
 };
 
-const stepOf = ({ what, run }) => {
+const stepOf = ({ what, run, urgent }) => {
   const item = byId("away").content.cloneNode(true);
-  item.querySelector("p").textContent = what;
+  if (urgent) {
+    item.querySelector("p").lastChild.data = ` ${what}`;
+  } else {
+    item.querySelector("p").textContent = what;
+    item.querySelector("li").removeAttribute("class");
+  }
   item.querySelector("code").replaceChildren(...run.split(" ").flatMap((word) => {
     const span = document.createElement("span");
     span.textContent = word;
@@ -126,15 +209,22 @@ let answered = new Date(); // the last time; the page itself was an answer
 
 const show = (report) => {
   answered = new Date();
-  const good = report.next.length === 0 ? "healthy" : "attention";
-  setState(report.healthy ? good : "unhealthy", report.summary);
+  setState({ ok: "healthy", attention: "attention", down: "unhealthy" }[report.status], report.summary);
   setSteps(report.next.map(stepOf));
-  setChecked(new Date(report.checkedAt), ", and again every 5 seconds");
+  const now = new Date(report.checkedAt);
+  setChecked(now, ", and again every 5 seconds");
+  reveal("since", report.since !== null);
+  set(byId("since"), report.since === null ? "" : `Since ${moment(new Date(report.since), now)} at the latest.`);
+  showFlow(report.flow);
+  showDead(report);
+  showRejecting(report.rejecting);
   set(byId("version"), report.version);
   for (const [key, write] of Object.entries(numbers)) {
     const value = report[key];
-    set(byId(key), value === null ? "no data" : write(value));
-    byId(key).classList.toggle("none", value === null);
+    const known = value === null ? "not known" : write(value);
+    const text = key === "oldestAgeSeconds" ? oldest(report, known) : known;
+    set(byId(key), text);
+    byId(key).classList.toggle("none", value === null || text === "none");
     remember(key, value);
   }
   for (const [key, check] of Object.entries(report.checks)) {
@@ -149,6 +239,8 @@ const showAway = () => {
   setState("away", `No answer since ${clock(answered)}.`);
   setSteps([byId("away").content.cloneNode(true)]);
   set(byId("pace"), ", asking again every 5 seconds");
+  reveal("since", false);
+  set(byId("last"), "When the last event came is not known.");
   for (const key of Object.keys(numbers)) remember(key, null);
 };
 
@@ -163,7 +255,7 @@ const setChecked = (at, pace) => {
 const ask = async () => {
   const answer = await fetch(health, { cache: "no-store", signal: AbortSignal.timeout(patience) });
   const report = await answer.json(); // an unhealthy one is a 503 with the same members
-  if (typeof report.healthy !== "boolean") throw new TypeError("that is not a report");
+  if (typeof report.status !== "string") throw new TypeError("that is not a report");
   return report;
 };
 
