@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"event-processor/internal/event"
 )
 
 // prefix stands before every path, as at a local cloud's function URL.
@@ -202,6 +205,7 @@ func (p *tab) text(selector string) string {
 // wellMade asserts what holds in every state.
 func (p *tab) wellMade(url string) {
 	p.t.Helper()
+	eval[bool](p, `document.querySelectorAll("details").forEach((node) => (node.open = true)) ?? true`)
 	// Not innerWidth: a phone's grows with what is in it.
 	if wide := eval[int64](p, `document.documentElement.scrollWidth`); wide > p.width {
 		p.t.Errorf("the page is %d px wide in a window of %d px", wide, p.width)
@@ -240,16 +244,37 @@ func (p *tab) shoot(name string) {
 // The clouds that the page is seen with.
 func wellCloud() *fakeCloud {
 	cloud := newFakeCloud()
+	for i := range 27 {
+		cloud.batch(time.Duration(i+1)*time.Minute, 40+i*i*37%61, i%3, 0, 0)
+	}
 	cloud.waiting, cloud.inFlight, cloud.oldest = 128, 40, 2*time.Second
 	cloud.before = func(_ context.Context, part string) {
-		time.Sleep(time.Duration(len(part)*len(part)) * time.Millisecond / 3)
+		if part != "line" {
+			time.Sleep(time.Duration(len(part)*len(part)) * time.Millisecond / 3)
+		}
 	}
 	return cloud
 }
 
 func attentionCloud() *fakeCloud {
 	cloud := wellCloud()
-	cloud.waiting, cloud.inFlight, cloud.dead, cloud.oldest = 12345, 100, 3, 425*time.Second
+	cloud.waiting, cloud.inFlight, cloud.dead, cloud.oldest, cloud.oldestDead = 12345, 100, 220, 425*time.Second, 75*time.Hour
+	for i := range 9 {
+		cloud.dies(9*time.Minute, fmt.Sprint("a", i), "client-002", event.PermanentReasons[i%4])
+		cloud.dies(3*time.Hour, fmt.Sprint("b", i), "client-002", event.UnknownClient)
+	}
+	cloud.dies(2*time.Minute, "c1", strings.Repeat("a-client-with-a-long-name", 4), event.UnknownEventVersion)
+	cloud.dies(2*time.Minute, "c2", strings.Repeat("a-client-with-a-long-name", 4), event.SenderNotAllowed)
+	cloud.dies(time.Minute, "d", "?", event.MalformedJSON)
+	cloud.record(time.Minute, "e", "client-001", event.StoreThrottled, 1)
+	cloud.batch(time.Minute, 0, 0, 0, 30)
+	return cloud
+}
+
+func deafCloud() *fakeCloud {
+	cloud := newFakeCloud()
+	cloud.dead = 220
+	cloud.broken["log"], cloud.broken["metrics"] = errors.New("refused"), errors.New("refused")
 	return cloud
 }
 
@@ -274,19 +299,32 @@ func TestPageInABrowser(t *testing.T) {
 			"#queueDepth": "128", "#inFlight": "40", "#oldestAgeSeconds": "2 s", "#deadLetters": "0",
 			"#queue": "Queue Working", "#mapping": "Event source mapping Working", "#deadLetterQueue": "Dead-letter queue Working",
 			"#clientsTable": "Clients table Working", "#eventsTable": "Events table Working",
+			"#last": "Last event ", "#errors": "0 % errors: 0 rejected and 0 failed of ", "#source": "by the processor's log",
+			"#stored-total": ", at most 99 in one", "#failed-total": "0", "#rejecting-none": "No message was rejected.",
+			".places": "Dashboard event-processor, in CloudWatch", "#checked": " UTC",
 		}},
-		"healthy-local": {newFakeCloud(), "local", "healthy", map[string]string{"#oldestAgeSeconds": "no data", "#queueDepth": "0"}},
+		"healthy-local": {newFakeCloud(), "local", "healthy", map[string]string{
+			"#oldestAgeSeconds": "none", "#queueDepth": "0", "#last": "No event in the last 24 hours.", "#errors": "Nothing came in the last half hour.",
+			".places": "Log of the processor /aws/lambda/event-processor ./scripts/logs.sh processor",
+		}},
 		"attention": {attentionCloud(), "production", "attention", map[string]string{
-			"#headline": "Working, with something to look at.", "#queueDepth": "12,345", "#oldestAgeSeconds": "7 min",
-			"#steps": "3 dead letters wait for a decision. ./scripts/dlq.sh list",
+			"#headline": "The oldest message has waited for 7 min; 220 dead letters, 12 of them new.", "#queueDepth": "12,345", "#oldestAgeSeconds": "7 min",
+			"#steps": "Urgent. The oldest message has waited for 7 min. See what the processor says. STAGE=production ./scripts/logs.sh 220 dead letters wait",
+			"#since": " at the latest.", "#rejected-total": "12, at most 9 in one",
+			"#clients": "client-002 malformed_json 3, event_too_large 2",
+			"#died":    "unknown_client 0 9", "#died-note": "220 in the queue, the oldest for 3 d.",
+		}},
+		"attention-without-log": {deafCloud(), "production", "attention", map[string]string{
+			"#headline": "220 dead letters.", "#last": "When the last event came is not known.", "#errors": "Not known: neither metrics nor the log",
+			"#rejecting-none": "Not known: the log could not be read in time.", "#died-note": "Their reasons are not known",
 		}},
 		"unhealthy": {illCloud(), "production", "unhealthy", map[string]string{
-			"#headline": "3 of 5 parts are not working.", "#queueDepth": "no data", "#queue": "Queue Unreachable",
+			"#headline": "The queue, event source mapping and events table are not working.", "#queueDepth": "not known", "#queue": "Queue Unreachable",
 			"#eventsTable": "Events table Not found", "#mapping": "Event source mapping State is disabled",
 			"#steps": "Not found: the events table. The stack is not deployed, or not whole. sam build && sam deploy --config-env production",
 		}},
 		"unhealthy-local": {illCloud(), "local", "unhealthy", map[string]string{
-			"#headline": "2 of 4 parts are not working.", "#mapping": "State is disabled (not counted)",
+			"#headline": "The queue and events table are not working.", "#mapping": "State is disabled (not counted)",
 			"#steps": "./scripts/setup-localstack.sh status",
 		}},
 	} {
@@ -325,27 +363,48 @@ func TestPageInABrowser(t *testing.T) {
 // TestTheScriptWritesWhatTheServerWrites compares the page before and after the script has rewritten all of it.
 func TestTheScriptWritesWhatTheServerWrites(t *testing.T) {
 	chromium := startBrowser(t)
-	for name, cloud := range map[string]*fakeCloud{"healthy": wellCloud(), "attention": attentionCloud(), "unhealthy": illCloud()} {
+	yesterday := wellCloud()
+	yesterday.lines = nil
+	yesterday.batch(23*time.Hour, 1, 0, 0, 0)
+	for name, cloud := range map[string]*fakeCloud{
+		"healthy": wellCloud(), "attention": attentionCloud(), "unhealthy": illCloud(), "deaf": deafCloud(), "empty": newFakeCloud(), "yesterday": yesterday,
+	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(site(cloud, "local"))
+			var report atomic.Pointer[Report] // that every answer has: no time passes
+			report.Store(New(cloud.parts(), deployed("local", "1.4.2")).Report(t.Context()))
+			server := httptest.NewServer(http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				(&Health{last: report.Load(), lookedAt: time.Now().Round(0), deployed: deployed("local", "1.4.2")}).ServeHTTP(w, r)
+			})))
 			defer server.Close()
-			const read = `[...document.querySelectorAll("h1, #headline, #steps, .numbers dt, .value, tbody tr, #version")].map(
-				(node) => [node.id, node.className, node.dataset.verdict ?? "", node.textContent.replace(/\d+(\.\d)? ms/, "ms").replace(/\s+/g, "")].join("|"))`
+			// What is shown, and whether the parts are that may be hidden.
+			const read = `[...document.querySelectorAll("h1, .headline, .last, #since, .steps li, section, dt, dd:not(.spark, .bars), tr, table, .foot, #errors, #flow, #source, .axis span, .bar, #version, #checked")].filter(
+				(node) => !node.parentElement.closest("[hidden]")).map(
+				(node) => [node.id, node.className.baseVal ?? node.className, node.hidden, node.dataset.verdict ?? "", node.getAttribute("d"),
+					node.hidden || node.matches("section, #flow, table") ? "" : node.textContent.replace(/\s+/g, "")].join("|"))`
 			before := chromium.open(t, server.URL+prefix+"/", view{noJS: true})
 			after := chromium.open(t, server.URL+prefix+"/", view{})
 			after.wait(polled)
 			// Something else first, so that the script must write every word.
-			well, waiting, inFlight := cloud.broken, cloud.waiting, cloud.inFlight
-			cloud.set(func(c *fakeCloud) {
-				c.broken = map[string]error{"dead": errors.New("x"), "clients": errors.New("x"), "events": errors.New("x"), "oldest": errors.New("x")}
-				c.waiting, c.inFlight = 1, 2
-			})
-			after.ask(`document.getElementById("headline").textContent.startsWith("3 of")`)
-			cloud.set(func(c *fakeCloud) { c.broken, c.waiting, c.inFlight = well, waiting, inFlight })
+			first := report.Load()
+			other := newFakeCloud()
+			other.broken = map[string]error{
+				"dead": errors.New("x"), "clients": errors.New("x"), "events": errors.New("x"), "oldest": errors.New("x"),
+				"metrics": errors.New("x"), "log": errors.New("x"),
+			}
+			if cloud.broken["log"] != nil || len(cloud.lines) == 0 {
+				other.broken, other.dead = nil, 7
+				other.lines, other.broken = attentionCloud().lines, map[string]error{"clients": errors.New("x")}
+			}
+			report.Store(New(other.parts(), deployed("local", "1.4.2")).Report(t.Context()))
+			after.ask(`document.getElementById("headline").textContent.includes("not working")`)
+			report.Store(first)
 			want := eval[[]string](before, read)
 			after.ask(fmt.Sprintf(`document.getElementById("headline").textContent === %q`, before.text("#headline")))
 			if diff := gocmp.Diff(want, eval[[]string](after, read)); diff != "" {
 				t.Errorf("the script writes other words (-server +script):\n%s", diff)
+			}
+			if len(want) < 40 {
+				t.Errorf("only %d texts were compared", len(want))
 			}
 		})
 	}
@@ -401,15 +460,16 @@ func TestTheServiceIsAway(t *testing.T) {
 			server.CloseClientConnections()
 			server.Close()
 			p.ask(`document.documentElement.dataset.state === "away"`)
-			if got := p.text("#headline"); len(got) != len("No answer since 12:03:04.") || !strings.HasPrefix(got, "No answer since ") {
+			if got := p.text("#headline"); len(got) != len("No answer since 12:03:04 UTC.") || !strings.HasPrefix(got, "No answer since ") {
 				t.Errorf("got headline %q", got)
 			}
 			for selector, want := range map[string]string{
-				"#steps":                                 "The local cloud does not answer this page. See whether it runs. ./scripts/setup-localstack.sh status",
+				"#steps":                                 "Urgent. The local cloud does not answer this page. See whether it runs. ./scripts/setup-localstack.sh status",
+				"#last":                                  "When the last event came is not known.",
 				"#queueDepth":                            "12,345",
 				"[aria-labelledby=numbers-title] .title": "Messages stale: as of the last answer",
 				"[aria-labelledby=checks-title] .title":  "Checks stale: as of the last answer",
-				".state .aside":                          "asking again every 5 seconds",
+				".state p:has(#checked)":                 "asking again every 5 seconds",
 			} {
 				if got := p.text(selector); !strings.Contains(got, want) {
 					t.Errorf("%s says %q, want it to hold %q", selector, got, want)
@@ -471,7 +531,10 @@ func TestThePageIsAccessible(t *testing.T) {
 	p.wait(polled)
 
 	headings := eval[[]string](p, `[...document.querySelectorAll("h1, h2, h3")].filter((h) => h.checkVisibility()).map((h) => h.tagName + " " + h.innerText)`)
-	if want := []string{"H1 Event Processor status", "H2 What to do next", "H2 Messages", "H2 Checks"}; !slices.Equal(headings, want) {
+	if want := []string{
+		"H1 Event Processor status", "H2 What to do next", "H2 Events, last half hour", "H2 Messages", "H2 Dead letters, by reason and age",
+		"H2 Most rejections, last half hour", "H2 Checks", "H2 Where to look further",
+	}; !slices.Equal(headings, want) {
 		t.Errorf("got headings %q, want %q", headings, want)
 	}
 	if bare := eval[int](p, `document.querySelectorAll("th:not([scope]), svg:not([aria-hidden=true]), section:not([aria-label], [aria-labelledby]), html:not([lang])").length`); bare != 0 {
@@ -484,7 +547,7 @@ func TestThePageIsAccessible(t *testing.T) {
 	if moving := eval[int](p, `[...document.querySelectorAll("*")].filter((node) => getComputedStyle(node).transitionDuration !== "0s").length`); moving != 0 {
 		t.Errorf("%d elements move although the reader wants none to", moving)
 	}
-	for _, want := range []string{"health", "live"} {
+	for _, want := range []string{"Numbers of each minute", "health", "live"} {
 		p.do(chromedp.KeyEvent("\t"))
 		if got := eval[string](p, `document.activeElement.textContent`); got != want {
 			t.Errorf("Tab leads to %q, want %q", got, want)

@@ -139,7 +139,7 @@ func (p page) DiedNote() string {
 	if r.DeadLetterReasons == nil {
 		return note + ". Their reasons are not known: the log could not be read in time."
 	}
-	return note + ". Older ones are not in this table; what has left the queue may be."
+	return note + ". The table is by the log: it lacks older ones, and has those that have left the queue since."
 }
 
 // Name is the client's id.

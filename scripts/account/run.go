@@ -44,8 +44,10 @@ func (r *run) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	left := t.leave(ctx, &a)
 	healthy, health := healthOf(ctx, s)
 	table(os.Stdout, r.Events, &a, health, t.traits, s, s.HealthURL(ctx))
+	fmt.Println(left)
 	switch {
 	case !a.Balanced():
 		return fmt.Errorf("the account does not balance after %s: of %d messages %d are accounted for", r.Wait, a.Sent, a.Total())

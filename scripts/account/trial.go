@@ -25,7 +25,8 @@ import (
 // The producer gets a seed, so that the same generator tells here what it sends and what is to be expected of each
 // message: the account does not rely on the producer's own. A stored event is one that the table holds. Why a
 // message was not stored is in the processor's log. A dead letter is one that lies in the dead-letter queue; it
-// is only looked at, and recognized by its correlation id, so older dead letters and other traffic do no harm.
+// is recognized by its correlation id, so older dead letters and other traffic do no harm. When all is accounted for,
+// the run's own dead letters are deleted.
 type trial struct {
 	stack  *stack.Stack
 	events *dynamo.Events
@@ -155,6 +156,62 @@ func (t *trial) look(ctx context.Context, last bool) (account.Account, error) {
 	}
 	err := t.dlq.Peek(ctx, 30*time.Second, func(m queue.Lying) { t.found.DeadLetters[m.ID] = m.Attributes["CorrelationId"] })
 	return account.Balance(t.sent, t.found), err
+}
+
+// leave ends the run: what is accounted for goes, what is not stays as evidence. The sentence says what was done.
+func (t *trial) leave(ctx context.Context, a *account.Account) string {
+	if !a.Balanced() {
+		return "The run's dead letters stay where they are. ./scripts/dlq.sh list shows them."
+	}
+	deleted, err := t.clear(ctx)
+	if err != nil {
+		return fmt.Sprintf("%d of the run's dead letters are deleted again, and not the others: %v. ./scripts/dlq.sh list shows them.", deleted, err)
+	}
+	return fmt.Sprintf("The run's own %d dead letters are deleted again: they were samples.", deleted)
+}
+
+// clear deletes the dead letters of this run, so that nobody takes samples for losses: the page would ask for a
+// decision about them for 14 days. Letters of others stay, and are hidden for as long as this takes.
+func (t *trial) clear(ctx context.Context) (deleted int, err error) {
+	const hold = 30 * time.Second
+	ours := map[string]bool{} // by message id
+	for id, correlation := range t.found.DeadLetters {
+		if slices.ContainsFunc(t.sent, func(m account.Sent) bool { return m.CorrelationID == correlation }) {
+			ours[id] = true
+		}
+	}
+	var others []queue.Visibility
+	seen := map[string]bool{}
+	defer func() {
+		err = errors.Join(err, t.dlq.SetVisibility(context.WithoutCancel(ctx), others))
+	}()
+	for len(ours) > 0 {
+		messages, err := t.dlq.Receive(ctx, hold)
+		if err != nil {
+			return deleted, err
+		}
+		var ids, handles []string
+		before := len(seen)
+		for _, m := range messages {
+			seen[m.ID] = true
+			if ours[m.ID] {
+				ids, handles = append(ids, m.ID), append(handles, m.ReceiptHandle)
+			} else {
+				others = append(others, queue.Visibility{ReceiptHandle: m.ReceiptHandle})
+			}
+		}
+		for i, err := range t.dlq.Delete(ctx, handles) {
+			if err != nil {
+				return deleted, err
+			}
+			delete(ours, ids[i])
+			deleted++
+		}
+		if len(seen) == before { // nothing, or only what is visible again already
+			return deleted, fmt.Errorf("%d are not to be seen: others hold them, or have taken them", len(ours))
+		}
+	}
+	return deleted, nil
 }
 
 // rejections is how many dead letters are to be expected.

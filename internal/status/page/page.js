@@ -151,7 +151,7 @@ const showDead = (report) => {
   const note = `${number(report.deadLetters)} in the queue${seconds === null ? "" : `, the oldest for ${age(seconds)}`}`;
   set(byId("died-note"), report.deadLetterReasons === null
     ? `${note}. Their reasons are not known: the log could not be read in time.`
-    : `${note}. Older ones are not in this table; what has left the queue may be.`);
+    : `${note}. The table is by the log: it lacks older ones, and has those that have left the queue since.`);
 };
 
 const showRejecting = (clients) => {
@@ -159,11 +159,13 @@ const showRejecting = (clients) => {
   reveal("rejecting", known && clients.length > 0);
   reveal("rejecting-none", !known || clients.length === 0);
   set(byId("rejecting-none"), known ? "No message was rejected." : "Not known: the log could not be read in time.");
-  byId("clients").replaceChildren(...(clients ?? []).map((client) => tableRow(
-    client.clientId || "No readable client",
-    client.reasons.map((of) => `${reasonWord(of.reason)} ${number(of.messages)}`).join(", "),
-    number(client.messages),
-  )));
+  byId("clients").replaceChildren(...(clients ?? []).map((client) => {
+    const row = tableRow(`${client.clientId || "No readable client"} `, number(client.messages));
+    const why = document.createElement("span");
+    why.textContent = client.reasons.map((of) => `${reasonWord(of.reason)} ${number(of.messages)}`).join(", ");
+    row.firstChild.append(why);
+    return row;
+  }));
 };
 
 // --- the page --------------------------------------------------------------------------------------------------

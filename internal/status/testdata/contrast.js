@@ -1,4 +1,5 @@
-// The visible texts whose contrast with what is behind them is below 4.5, as WCAG 2.2 counts it.
+// The visible texts whose contrast with what is behind them is below 4.5, and the bars of the chart where it is below
+// 3, as WCAG 2.2 counts and asks.
 (() => {
   const parse = (color) => {
     const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
@@ -24,6 +25,13 @@
     const [a, b] = [luminance(over(parse(getComputedStyle(node).color), ground)), luminance(ground)];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (contrast < 4.5) faint.push(`${contrast.toFixed(2)} of "${text[0].data.trim().slice(0, 30)}"`);
+  }
+  for (const bar of document.querySelectorAll(".bar")) {
+    if (!bar.getAttribute("d") || !bar.checkVisibility()) continue;
+    const ground = behind(bar.closest("div"));
+    const [a, b] = [luminance(over(parse(getComputedStyle(bar).fill), ground)), luminance(ground)];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 3) faint.push(`${contrast.toFixed(2)} of ${bar.id}`);
   }
   return faint;
 })();
