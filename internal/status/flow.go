@@ -142,8 +142,8 @@ func newFlow(p *Parts) *flow {
 	return &flow{counts: p.Counts, log: p.Log, receives: p.Receives, batches: map[string]batch{}, messages: map[string]message{}}
 }
 
-// look writes what it finds into the report: nothing of what is not known.
-func (f *flow) look(ctx context.Context, r *Report) error {
+// look writes what it finds into the report: nothing of what is not known. What died before emptied is no longer there.
+func (f *flow) look(ctx context.Context, r *Report, emptied time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, flowTimeout)
 	defer cancel()
 	now := r.CheckedAt
@@ -156,7 +156,7 @@ func (f *flow) look(ctx context.Context, r *Report) error {
 	switch {
 	case err == nil:
 		f.readBack(ctx, now)
-		r.Rejecting, r.died, r.logged = f.rejecting(now), f.died(now), true
+		r.Rejecting, r.died, r.logged = f.rejecting(now), f.died(now, emptied), true
 	case !measured:
 		return err
 	}
@@ -438,12 +438,12 @@ func (f *flow) rejecting(now time.Time) []Rejecting {
 	return all[:min(len(all), maxClients)]
 }
 
-// died counts the messages that died, by reason, and when the first of the new ones did.
-func (f *flow) died(now time.Time) deaths {
+// died counts the messages that died since an instant, by reason, and says when the first of the new ones did.
+func (f *flow) died(now, since time.Time) deaths {
 	counts := map[event.Reason]*Died{}
 	d := deaths{reasons: []Died{}}
 	for _, m := range f.messages {
-		if !m.dead {
+		if !m.dead || m.at.Before(since) {
 			continue
 		}
 		of := counts[m.reason]
@@ -452,6 +452,7 @@ func (f *flow) died(now time.Time) deaths {
 			counts[m.reason] = of
 		}
 		of.Day++
+		d.all++
 		if now.Sub(m.at) > window {
 			continue
 		}
@@ -473,6 +474,7 @@ func (f *flow) died(now time.Time) deaths {
 // deaths are what the log knows of dead letters.
 type deaths struct {
 	reasons []Died
+	all     int       // in the last day
 	fresh   int       // died in the window
 	first   time.Time // of these
 }

@@ -173,16 +173,25 @@ func TestDeadLetters(t *testing.T) {
 		if diff := cmp.Diff(want, r.DeadLetterReasons); diff != "" {
 			t.Errorf("want (-), got (+):\n%s", diff)
 		}
-		what := fmt.Sprintf("220 dead letters wait for a decision. Of the last half hour: %s 4, %s 4, %s 4 and 1 other.", p[0], p[1], p[2])
+		what := fmt.Sprintf("220 dead letters wait for a decision. In the last half hour died: %s 4, %s 4, %s 4 and 1 other.", p[0], p[1], p[2])
 		if r.Next[0].What != what || r.Next[0].Urgent {
 			t.Errorf("got %+v, want %q, not urgent", r.Next[0], what)
 		}
-		for dead, want := range map[int]string{0: "Everything is working.", 1: "1 new dead letter.", 13: "13 dead letters, all of them new."} {
-			time.Sleep(fresh)
+		for dead, want := range map[int]string{
+			0: "Everything is working.", 1: "1 dead letter, perhaps new.", 13: "13 dead letters, perhaps new.",
+			14: "14 dead letters, at most 13 of them new.", 21: "21 dead letters, 13 of them new.",
+		} {
 			cloud.set(func(c *fakeCloud) { c.dead = dead })
-			if got := health.Report(t.Context()); got.Summary != want || dead == 0 && len(got.DeadLetterReasons) > 0 {
+			if got := New(cloud.parts(), deployed("local", "dev")).Report(t.Context()); got.Summary != want || dead == 0 && len(got.DeadLetterReasons) > 0 {
 				t.Errorf("got %q, %+v, want %q", got.Summary, got.DeadLetterReasons, want)
 			}
+		}
+		cloud.set(func(c *fakeCloud) {
+			c.dead, c.lines = 1, nil
+			c.dies(time.Minute, "only", "client-001", event.UnknownClient)
+		})
+		if got, want := New(cloud.parts(), deployed("local", "dev")).Report(t.Context()).Summary, "1 new dead letter."; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 		cloud.set(func(c *fakeCloud) { c.dead = 13 })
 		time.Sleep(40 * time.Minute)
@@ -190,6 +199,35 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+// TestWhatHasLeftTheQueueIsNotNew: where the queue was seen empty, what died before is not in it.
+func TestWhatHasLeftTheQueueIsNotNew(t *testing.T) {
+	for stage, want := range map[string]string{"local": "2 dead letters, all of them new.", "production": "2 dead letters, perhaps new."} {
+		t.Run(stage, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				cloud := newFakeCloud()
+				for i := range 20 {
+					cloud.dies(30*time.Second, fmt.Sprint("sample", i), "client-001", event.SchemaViolation)
+				}
+				health := New(cloud.parts(), deployed(stage, "dev"))
+				health.Report(t.Context())
+				time.Sleep(time.Minute)
+				cloud.set(func(c *fakeCloud) {
+					c.dead = 2
+					c.dies(5*time.Second, "a", "client-001", event.UnknownClient)
+					c.dies(5*time.Second, "b", "client-001", event.UnknownClient)
+				})
+				r := health.Report(t.Context())
+				if r.Summary != want {
+					t.Errorf("got %q, want %q", r.Summary, want)
+				}
+				if stage == "local" && (len(r.DeadLetterReasons) != 1 || r.DeadLetterReasons[0] != Died{event.UnknownClient, 2, 2}) {
+					t.Errorf("got %+v", r.DeadLetterReasons)
+				}
+			})
+		})
+	}
 }
 
 func TestSince(t *testing.T) {

@@ -95,6 +95,7 @@ func (h *Health) Report(ctx context.Context) *Report {
 func (h *Health) look(ctx context.Context) *Report {
 	r := &Report{Stage: h.deployed.Stage, Version: h.deployed.Version, CheckedAt: time.Now().UTC().Truncate(time.Millisecond), deployed: h.deployed}
 	p, checks := h.parts, &r.Checks
+	emptied := h.memory.emptied(h.deployed.Stage)
 	var all sync.WaitGroup
 	start := func(check *Check, name string, part func(context.Context) error) {
 		all.Go(func() { *check = try(ctx, name, part) })
@@ -108,7 +109,7 @@ func (h *Health) look(ctx context.Context) *Report {
 	start(new(Check), "oldestDeadLetter", func(ctx context.Context) error {
 		return oldest(ctx, p.OldestDeadLetter, &r.OldestDeadLetterSeconds)
 	})
-	start(new(Check), "flow", func(ctx context.Context) error { return h.flow.look(ctx, r) })
+	start(new(Check), "flow", func(ctx context.Context) error { return h.flow.look(ctx, r, emptied) })
 	all.Wait()
 	checks.Mapping.Counted = h.deployed.Stage != local
 	r.conclude(&h.memory)

@@ -105,7 +105,7 @@ func (r *Report) conclude(m *memory) {
 			broken = append(broken, row)
 		}
 	}
-	r.countDeadLetters()
+	r.countDeadLetters(m)
 	signs := r.signs(m)
 	r.Healthy = len(broken) == 0
 	r.Next = repairs(broken, &r.deployed)
@@ -140,7 +140,10 @@ func notWorkingParts(broken []row) string {
 }
 
 // countDeadLetters holds what the log says of dead letters against what is there: some may be gone.
-func (r *Report) countDeadLetters() {
+func (r *Report) countDeadLetters(m *memory) {
+	if r.DeadLetters != nil && *r.DeadLetters == 0 {
+		m.empty = r.CheckedAt
+	}
 	if !r.logged {
 		return
 	}

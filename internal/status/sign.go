@@ -142,8 +142,14 @@ func (r *Report) deadLetters(n int) sign {
 	if fresh == nil {
 		return s
 	}
+	// Where more have died than there are, some have left the queue: nobody can tell the new ones from the others.
+	gone := n < r.died.all
 	switch {
 	case *fresh == 0:
+	case *fresh == n && gone:
+		s.headline += ", perhaps new"
+	case gone:
+		s.headline += fmt.Sprintf(", at most %s of them new", number(*fresh))
 	case n == 1:
 		s.headline = "1 new dead letter"
 	case *fresh == n:
@@ -151,11 +157,11 @@ func (r *Report) deadLetters(n int) sign {
 	default:
 		s.headline += fmt.Sprintf(", %s of them new", number(*fresh))
 	}
-	if *fresh == n && s.since.IsZero() {
+	if *fresh == n && !gone && s.since.IsZero() {
 		s.since = r.died.first
 	}
 	if *fresh > 0 {
-		s.step.What += " Of the last half hour: " + freshReasons(r.DeadLetterReasons) + "."
+		s.step.What += " In the last half hour died: " + freshReasons(r.DeadLetterReasons) + "."
 	}
 	return s
 }
@@ -190,6 +196,16 @@ func reasonWord(reason event.Reason) string {
 type memory struct {
 	wrong   time.Time // the first look that found something wrong, and each one since; zero: all is well
 	waiting time.Time // the first look at which messages waited, and each one since, while no event was processed
+	empty   time.Time // the last look at which there was no dead letter
+}
+
+// emptied is when there was no dead letter. What died before has left its queue: set-up's samples, what was sent back
+// or purged. AWS counts a queue with a delay of up to a minute.
+func (m *memory) emptied(stage string) time.Time {
+	if stage == local || m.empty.IsZero() {
+		return m.empty
+	}
+	return m.empty.Add(-time.Minute)
 }
 
 // since is when the first sign of what is wrong was.
