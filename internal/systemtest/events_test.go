@@ -72,6 +72,19 @@ func eventsOfEachKind(t *testing.T, s *system) {
 	}
 
 	dead := map[string]queue.Lying{}
+	defer func() {
+		s.t = t
+		keys, letters := []event.Key{{ClientID: all, EventID: again}}, []string(nil)
+		for _, c := range cases {
+			if part := strings.Split(c.body, `"`); c.outcome == event.Stored {
+				keys = append(keys, event.Key{ClientID: part[11], EventID: part[3]})
+			}
+			if c.outcome == event.Rejected {
+				letters = append(letters, c.messageID)
+			}
+		}
+		s.leave(keys, letters)
+	}()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s.t = t

@@ -153,7 +153,8 @@ func (s *system) client(active bool, types ...string) string {
 }
 
 func (s *system) putClient(id string, active bool, types, senders []string) {
-	s.t.Helper()
+	t := s.t
+	t.Helper()
 	item := map[string]dynamodbtypes.AttributeValue{
 		"client_id": &dynamodbtypes.AttributeValueMemberS{Value: id}, "name": &dynamodbtypes.AttributeValueMemberS{Value: "Test"},
 		"active": &dynamodbtypes.AttributeValueMemberBOOL{Value: active}, "allowed_types": &dynamodbtypes.AttributeValueMemberSS{Value: types},
@@ -164,6 +165,28 @@ func (s *system) putClient(id string, active bool, types, senders []string) {
 	if _, err := s.db.PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: &s.ClientsTable, Item: item}); err != nil {
 		s.t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		clients := dynamo.NewClients(s.db, s.ClientsTable)
+		if err := clients.Remove(context.WithoutCancel(t.Context()), []string{id}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// leave takes away what a test has made: events, and dead letters by their ids. Clients go by themselves.
+func (s *system) leave(keys []event.Key, deadLetters []string) {
+	s.t.Helper()
+	ctx := context.WithoutCancel(s.t.Context())
+	if err := s.events.Remove(ctx, keys); err != nil {
+		s.t.Error(err)
+	}
+	s.eventually("the test's own dead letters are gone", func() (gone bool) { // some are hidden where the answer to a look was lost
+		var err error
+		if deadLetters, err = s.dlq.Take(ctx, deadLetters, 30*time.Second); err != nil {
+			s.t.Fatal(err)
+		}
+		return len(deadLetters) == 0
+	})
 }
 
 // send puts a body on the event queue, as a client would, and returns the message id.

@@ -173,45 +173,17 @@ func (t *trial) leave(ctx context.Context, a *account.Account) string {
 // clear deletes the dead letters of this run, so that nobody takes samples for losses: the page would ask for a
 // decision about them for 14 days. Letters of others stay, and are hidden for as long as this takes.
 func (t *trial) clear(ctx context.Context) (deleted int, err error) {
-	const hold = 30 * time.Second
-	ours := map[string]bool{} // by message id
+	var ours []string
 	for id, correlation := range t.found.DeadLetters {
 		if slices.ContainsFunc(t.sent, func(m account.Sent) bool { return m.CorrelationID == correlation }) {
-			ours[id] = true
+			ours = append(ours, id)
 		}
 	}
-	var others []queue.Visibility
-	seen := map[string]bool{}
-	defer func() {
-		err = errors.Join(err, t.dlq.SetVisibility(context.WithoutCancel(ctx), others))
-	}()
-	for len(ours) > 0 {
-		messages, err := t.dlq.Receive(ctx, hold)
-		if err != nil {
-			return deleted, err
-		}
-		var ids, handles []string
-		before := len(seen)
-		for _, m := range messages {
-			seen[m.ID] = true
-			if ours[m.ID] {
-				ids, handles = append(ids, m.ID), append(handles, m.ReceiptHandle)
-			} else {
-				others = append(others, queue.Visibility{ReceiptHandle: m.ReceiptHandle})
-			}
-		}
-		for i, err := range t.dlq.Delete(ctx, handles) {
-			if err != nil {
-				return deleted, err
-			}
-			delete(ours, ids[i])
-			deleted++
-		}
-		if len(seen) == before { // nothing, or only what is visible again already
-			return deleted, fmt.Errorf("%d are not to be seen: others hold them, or have taken them", len(ours))
-		}
+	left, err := t.dlq.Take(ctx, ours, 30*time.Second)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%d are not to be seen: others hold them, or have taken them", len(left))
 	}
-	return deleted, nil
+	return len(ours) - len(left), err
 }
 
 // rejections is how many dead letters are to be expected.
