@@ -343,7 +343,7 @@ func TestTheFlowIsNeverSlow(t *testing.T) {
 				}
 				start := time.Now()
 				r := New(cloud.parts(), deployed("production", "dev")).Report(t.Context())
-				if took := time.Since(start); took > flowTimeout || r.Status != "ok" {
+				if took := time.Since(start); took > time.Second || r.Status != "ok" {
 					t.Errorf("took %s: %s", took, r.Status)
 				}
 				if known := name == "metrics"; (r.Flow != nil) != known {
