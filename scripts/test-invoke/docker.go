@@ -46,6 +46,11 @@ func missing(ctx context.Context, image string) string {
 	return ""
 }
 
+// withoutDocker is the error where Docker was asked for and something is missing.
+func withoutDocker(what string) error {
+	return fmt.Errorf("%s: scripts/test-invoke.sh --rie runs the golden events without Docker", what)
+}
+
 func dockerSays(ctx context.Context, limit time.Duration, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -63,7 +68,7 @@ type docker struct {
 	forward  io.Closer
 }
 
-func openDocker(ctx context.Context, l layout, functions settings, endpoint string, log io.Writer) (*docker, error) {
+func openDocker(ctx context.Context, l layout, functions *functions, log io.Writer) (*docker, error) {
 	d := &docker{
 		program: filepath.Join(l.Venv, "bin/sam"), log: log,
 		template: filepath.Join(l.Build, "invoke.yaml"), envVars: filepath.Join(l.Local, "invoke.json"),
@@ -80,13 +85,13 @@ func openDocker(ctx context.Context, l layout, functions settings, endpoint stri
 		return nil, err
 	}
 	var reachable string
-	if reachable, d.forward, err = reach(ctx, endpoint); err != nil {
+	if reachable, d.forward, err = reach(ctx, functions.endpoint); err != nil {
 		return nil, err
 	}
-	for _, vars := range functions {
+	for _, vars := range functions.settings {
 		vars["AWS_ENDPOINT_URL"] = reachable
 	}
-	vars, err := json.MarshalIndent(functions, "", "  ")
+	vars, err := json.MarshalIndent(functions.settings, "", "  ")
 	if err == nil {
 		err = os.WriteFile(d.envVars, vars, 0o600)
 	}
@@ -251,13 +256,14 @@ type samCommand struct {
 // Run runs sam as it was asked for, in the caller's terminal.
 func (c *samCommand) Run(ctx context.Context, l layout) error {
 	if what := missing(ctx, baseImage(l.Architecture)); what != "" {
-		return errors.New(what)
+		return withoutDocker(what)
 	}
-	functions, endpoint, err := deployed(ctx)
+	functions, err := deployed(ctx)
 	if err != nil {
 		return err
 	}
-	d, err := openDocker(ctx, l, functions, endpoint, io.Discard)
+	defer functions.close(ctx)
+	d, err := openDocker(ctx, l, functions, io.Discard)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-
-	"event-processor/internal/stack"
 )
 
 type commands struct {
@@ -69,7 +67,12 @@ func (c *goldenTest) Run(ctx context.Context, l layout) error {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // a log
-	p, err := c.place(ctx, l, log)
+	functions, err := deployed(ctx)
+	if err != nil {
+		return err
+	}
+	defer functions.close(ctx)
+	p, err := c.place(ctx, l, functions, log)
 	if err != nil {
 		return err
 	}
@@ -94,45 +97,16 @@ func (c *goldenTest) Run(ctx context.Context, l layout) error {
 }
 
 // place opens the place where the functions run: Docker, or the emulator where that was asked for or is all there is.
-func (c *goldenTest) place(ctx context.Context, l layout, log *os.File) (place, error) {
-	functions, endpoint, err := deployed(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (c *goldenTest) place(ctx context.Context, l layout, functions *functions, log *os.File) (place, error) {
 	if !c.RIE {
 		what := missing(ctx, baseImage(l.Architecture))
 		if what == "" {
-			return openDocker(ctx, l, functions, endpoint, log)
+			return openDocker(ctx, l, functions, log)
 		}
 		if c.Docker {
-			return nil, errors.New(what)
+			return nil, withoutDocker(what)
 		}
 		fmt.Printf("%s: the functions run in the Runtime Interface Emulator of aws-sam-cli instead.\n", what)
 	}
-	return openEmulator(l, functions, log)
-}
-
-// settings are the environment variables of each function, by its name in template.yaml.
-type settings map[string]map[string]string
-
-// deployed reads from the deployed functions what they are set to, and has the sample clients created. The
-// expressions in template.yaml (!Ref EventsTable) have no values outside a cloud.
-func deployed(ctx context.Context) (s settings, endpoint string, err error) {
-	d, err := stack.Open(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	if d.Config.BaseEndpoint == nil {
-		return nil, "", errors.New("AWS_ENDPOINT_URL is not set: golden events are for a local cloud only")
-	}
-	if err := d.Invoke(ctx, d.Producer, map[string]int{"count": 0}, &struct{}{}); err != nil {
-		return nil, "", err
-	}
-	s = settings{}
-	for name, function := range map[string]string{processor: d.Processor, producer: d.Producer, health: d.Health} {
-		if s[name], err = d.Settings(ctx, function); err != nil {
-			return nil, "", err
-		}
-	}
-	return s, *d.Config.BaseEndpoint, nil
+	return openEmulator(l, functions.settings, log)
 }
