@@ -8,10 +8,13 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
+case ${1:-} in -*) takes "COMMIT" "$@" ;; esac
+[ $# -lt 2 ] || refuse "bench.sh takes one commit, and there is $2."
+a_number BENCH_COUNT "${BENCH_COUNT:-6}" 1 1000
 [ "$(uname)" = Linux ] || die "The whole-process figures are read from /proc, which only Linux has."
 base=HEAD
 [ -n "$(git status --porcelain --untracked-files=no)" ] || base=HEAD~1
-base=$(git rev-parse --short "${1:-$base}")
+base=$(git rev-parse --quiet --verify --short "${1:-$base}^{commit}") || refuse "bench.sh does not know the commit ${1:-$base}; git log shows those there are."
 work=$(mktemp -d)
 remove() { git worktree remove --force "$work/base" 2>/dev/null || true; rm -rf "$work"; }
 trap remove EXIT

@@ -8,6 +8,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
+takes --yes "$@"
 local_only
 [ "$foreign" != yes ] || say "$(not_ours)"
 confirm "Remove the local cloud with all that is in it, .local, .tools and .aws-sam?" "${1:-}"

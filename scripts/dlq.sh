@@ -9,7 +9,6 @@
 caller=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 use_cloud
-case " $* " in *" --help "* | *" -h "*) ;; *) need_cloud ;; esac
 build_go dlq
 cd "$caller" # names of files are relative to it
 exec "$tools/bin/dlq" "$@"

@@ -9,7 +9,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
-[ $# -eq 0 ] || { usage >&2 && exit 2; }
+takes "" "$@"
 local_only
 yours=("${!AWS_@}")
 use_cloud

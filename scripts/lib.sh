@@ -38,6 +38,51 @@ die() {
 	exit 1
 }
 
+# refuse SENTENCE ends the script where it is told what it does not know, before it does anything.
+refuse() {
+	fail "$1"
+	exit 2
+}
+
+# listed WORD… prints the words as a sentence has them: a, b or c.
+listed() {
+	local text=$1
+	shift
+	while [ $# -gt 1 ]; do text="$text, $1" && shift; done
+	echo "$text${1:+ or $1}"
+}
+
+# one_of NAME VALUE WORD… refuses a setting that is none of the words.
+one_of() {
+	local name=$1 value=$2 word
+	shift 2
+	for word; do [ "$value" != "$word" ] || return 0; done
+	refuse "$name is $value; it may be $(listed "$@")."
+}
+
+# a_number NAME VALUE FROM TO refuses a setting that is no number between the two. Whole ones where FROM is one.
+a_number() {
+	local form='^[0-9]{1,9}(\.[0-9]{1,9})?$'
+	[ "${3#*.}" != "$3" ] || form='^[0-9]{1,9}$'
+	if [[ ! $2 =~ $form ]] || awk "BEGIN { exit $2 >= $3 && $2 <= $4 }"; then
+		refuse "$1 is $2; it may be a number from $3 to $4."
+	fi
+}
+
+# takes "WORD…" "$@" refuses more than one argument, and one that is none of the words.
+takes() {
+	local words=$1 word
+	shift
+	[ $# -gt 0 ] || return 0
+	for word in $words; do
+		[ "$1" = "$word" ] || continue
+		[ $# -eq 1 ] || refuse "${script##*/} $1 takes nothing behind it, and there is $2."
+		return 0
+	done
+	# shellcheck disable=SC2086 # several words
+	refuse "${script##*/} does not know ${1:-an empty word}; it knows $(listed $words --help)."
+}
+
 # help_wanted "$@" prints the comment at the top of the script where the first argument asks for help.
 help_wanted() {
 	case ${1:-} in -h | --help | help) usage && exit 0 ;; esac
@@ -88,6 +133,8 @@ step() {
 choose_cloud() {
 	local url=${AWS_ENDPOINT_URL:-} port='' saved_cloud='' saved_port='' saved_auth='' saved_version=''
 	foreign=''
+	# It is the name of a folder and of a project of Docker Compose.
+	[[ ${LOCAL_NAME:-dev} =~ ^[a-z0-9][a-z0-9_-]*$ ]] || refuse "LOCAL_NAME is $LOCAL_NAME; it may have small letters, digits, _ and -."
 	if [ "$stage" = local ] && [ -n "$url" ]; then
 		if ! local_endpoint "$url"; then
 			foreign=refused
@@ -103,6 +150,9 @@ choose_cloud() {
 	export LOCAL_PORT=${LOCAL_PORT:-${saved_port:-4566}}
 	export LOCAL_AUTH=${LOCAL_AUTH:-${saved_auth:-false}}
 	[ -z "${LOCALSTACK_VERSION:-$saved_version}" ] || export LOCALSTACK_VERSION=${LOCALSTACK_VERSION:-$saved_version}
+	one_of LOCAL_CLOUD "$LOCAL_CLOUD" ministack localstack
+	a_number LOCAL_PORT "$LOCAL_PORT" 1 65535
+	one_of LOCAL_AUTH "$LOCAL_AUTH" true false
 	endpoint=http://127.0.0.1:$LOCAL_PORT
 	[ -z "$foreign" ] || endpoint=${url%/}
 	build_folder=.aws-sam/build
@@ -186,7 +236,8 @@ use_cloud() {
 	export STACK_NAME=event-processor
 }
 
-# need_cloud ends the script unless the cloud answers.
+# need_cloud ends the script unless the cloud answers. A Go program that is told things looks at those first, and then
+# finds out by itself.
 need_cloud() {
 	[ "$stage" = local ] && ! answers || return 0
 	[ -z "$foreign" ] || die "Nothing answers on $endpoint, which AWS_ENDPOINT_URL names." \
@@ -322,4 +373,5 @@ end_process() {
 	rm -f "$1"
 }
 
+one_of STAGE "$stage" local staging production
 choose_cloud

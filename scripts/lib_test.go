@@ -44,6 +44,7 @@ func repository(t *testing.T) string {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	scripts = append(scripts, "producer/run-producer.sh")
 	for _, name := range scripts {
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -12,7 +12,6 @@
 caller=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 use_cloud
-case " $* " in *" --help "* | *" -h "*) ;; *) need_cloud ;; esac
 export LOAD_REPORT=${LOAD_REPORT:-$here/load-test}
 build_go load-test
 cd "$caller" # the folder of the report is relative to it

@@ -13,6 +13,13 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
+command=${1:-}
+case $command in
+reset) takes --yes "${@:2}" ;;
+logs) takes --no-follow "${@:2}" ;;
+'') usage >&2 && exit 2 ;;
+*) takes "start stop restart status logs reset" "$@" ;;
+esac
 local_only
 use_cloud
 
@@ -43,7 +50,6 @@ running() {
 	case $LOCAL_CLOUD in
 	ministack) running_pid "$pid_file" ;;
 	localstack) compose ps -q localstack 2>/dev/null | grep . ;;
-	*) die "LOCAL_CLOUD is $LOCAL_CLOUD." "It is ministack or localstack." ;;
 	esac
 }
 
@@ -133,13 +139,11 @@ reset() {
 	[ -z "$was_running" ] || start
 }
 
-command=${1:-}
 if [ -n "$foreign" ]; then
 	case $command in
 	status) answers || { say "Nothing answers on $endpoint, which AWS_ENDPOINT_URL names." && exit 3; } ;;
 	start) need_cloud ;;
 	stop | restart | reset | logs) die "$(not_ours)" "Whoever started it can. Without AWS_ENDPOINT_URL this script means the repository's own (.local/$LOCAL_NAME)." ;;
-	*) usage >&2 && exit 2 ;;
 	esac
 	ok "$(not_ours)"
 	exit
@@ -152,5 +156,4 @@ logs)
 	if [ "${2:-}" = --no-follow ]; then lines 50; else lines 50 -f; fi
 	;;
 reset) reset "${2:-}" ;;
-*) usage >&2 && exit 2 ;;
 esac

@@ -10,7 +10,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
-[ $# -eq 0 ] || { usage >&2 && exit 2; }
+takes "" "$@"
 local_only
 use_cloud
 began=$SECONDS

@@ -13,6 +13,7 @@
 caller=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
+[ "${1:-}" = sam ] || takes "--docker --rie sam" "$@"
 local_only
 use_cloud
 need_cloud

@@ -8,6 +8,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
+takes "" "$@"
 use_cloud
 need_cloud
-run_go account simple "$@"
+run_go account simple

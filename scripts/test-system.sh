@@ -13,6 +13,9 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
+takes quick "$@"
+a_number TEST_PORT "${TEST_PORT:-14566}" 1 65535
+[ -z "${INVOKE:-}" ] || one_of INVOKE "$INVOKE" docker rie
 local_only
 passed=0 failed=0
 
@@ -77,7 +80,6 @@ if [ "${1:-}" = quick ]; then
 	summary
 	exit
 fi
-[ $# -eq 0 ] || { usage >&2 && exit 2; }
 [ -z "$foreign" ] || (use_cloud && need_cloud) # before anything that takes long
 
 # --- without a cloud ------------------------------------------------------------------------------------------

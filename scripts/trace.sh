@@ -13,5 +13,4 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 help_wanted "$@"
 use_cloud
-need_cloud
 run_go trace "$@"

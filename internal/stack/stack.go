@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -50,7 +52,28 @@ func Open(ctx context.Context) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
+	if err := answers(ctx, aws.ToString(cfg.BaseEndpoint)); err != nil {
+		return nil, err
+	}
 	return Find(ctx, cfg, name)
+}
+
+// answers says at once, and in a sentence, where nothing answers on a local cloud's endpoint.
+func answers(ctx context.Context, endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if endpoint == "" || err != nil {
+		return err
+	}
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme // http and https are names of ports
+	}
+	c, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("no local cloud answers on %s: ./scripts/setup.sh starts one and deploys; "+
+			"LOCAL_PORT and LOCAL_NAME say which one is meant, or AWS_ENDPOINT_URL one that this repository did not start", endpoint)
+	}
+	return c.Close()
 }
 
 // Find finds the stack of a name.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"event-processor/internal/command"
 )
 
 type commands struct {
@@ -29,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	var c commands
-	parsed := kong.Parse(&c, kong.Name("dlq.sh"), kong.Description(description), kong.ShortUsageOnError(),
+	parsed := command.Parse(&c, kong.Name("dlq.sh"), kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.BindTo(ctx, (*context.Context)(nil)))
 	desk, err := openDesk(ctx, c.Hold)
 	parsed.FatalIfErrorf(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"event-processor/internal/command"
 	"event-processor/internal/stack"
 )
 
@@ -35,7 +36,7 @@ type options struct {
 
 func main() {
 	var o options
-	parsed := kong.Parse(&o, kong.Name("load-test.sh"), kong.Description(description), kong.ShortUsageOnError(),
+	parsed := command.Parse(&o, kong.Name("load-test.sh"), kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once

@@ -10,6 +10,9 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 help_wanted "$@"
+takes "background logs stop" "$@"
+a_number PRODUCER_RATE "${PRODUCER_RATE:-1}" 0.001 1000
+a_number PRODUCER_INVALID "${PRODUCER_INVALID:-0}" 0.0 1
 use_cloud
 pid_file=$here/producer.pid
 log=$here/producer.log
@@ -37,5 +40,4 @@ logs)
 	[ -e "$log" ] || die "There is no log: nothing was sent in the background yet."
 	exec tail -n 20 -F "$log"
 	;;
-*) usage >&2 && exit 2 ;;
 esac

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"event-processor/internal/command"
 	"event-processor/internal/stack"
 )
 
@@ -28,7 +29,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var o options
-	parsed := kong.Parse(&o, kong.Name("trace.sh"), kong.UsageOnError())
+	parsed := command.Parse(&o, kong.Name("trace.sh"))
 	parsed.FatalIfErrorf(o.run(ctx))
 }
 
