@@ -52,6 +52,9 @@ check_needs
 step "Install the tools and modules into .tools" prepare
 scripts/setup-localstack.sh start # or only says that another one is used
 step "Build the functions (sam build)" build_stack
+# A deployment finds nothing to do where the stack has what somebody deleted.
+"$tools/bin/account" repair || die "The stack cannot be repaired, or not asked." "scripts/setup-localstack.sh status says how the local cloud is." \
+	"Or start afresh, which forgets all events: scripts/setup-localstack.sh reset && ./scripts/setup.sh"
 step "Deploy the stack (sam deploy)" deploy_stack
 say "… The producer sends 200 events: some invalid, some twice"
 "$tools/bin/account" run || die "The trial run failed." "scripts/logs.sh --no-follow shows what the functions say." \

@@ -27,3 +27,12 @@ func (m *Mapping) State(ctx context.Context) (word string, working bool, err err
 	word = aws.ToString(out.State)
 	return word, word == "Enabled" || word == "Updating", nil // messages flow on during an update
 }
+
+// Disabled is the state of a mapping that somebody switched off.
+const Disabled = "Disabled"
+
+// Enable switches the mapping on. One that is on stays as it is.
+func (m *Mapping) Enable(ctx context.Context) error {
+	_, err := m.api.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: aws.String(m.id), Enabled: aws.Bool(true)})
+	return err
+}

@@ -48,3 +48,21 @@ func TestState(t *testing.T) {
 		})
 	}
 }
+
+func TestEnable(t *testing.T) {
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = r.Method + " " + r.URL.Path + " " + string(body)
+		_, _ = io.WriteString(w, `{"State":"Enabling"}`)
+	}))
+	defer server.Close()
+	err := New(aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(server.URL),
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}, "the-id").Enable(t.Context())
+	if want := `PUT /2015-03-31/event-source-mappings/the-id {"Enabled":true}`; err != nil || asked != want {
+		t.Errorf("asked %s, %v, want %s", asked, err, want)
+	}
+}

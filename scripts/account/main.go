@@ -10,19 +10,22 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"event-processor/internal/command"
 )
 
 type commands struct {
 	Run    run    `cmd:"" help:"Send events, wait for them, and print the account as a table."`
 	Simple simple `cmd:"" help:"Check the running stack in five sentences."`
 	Urls   urls   `cmd:"" help:"Print the URLs of health and of the two queues."`
+	Repair repair `cmd:"" help:"Have a local stack forget what its cloud lost, so that a deployment makes it anew."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c commands
-	parsed := kong.Parse(&c, kong.Name("account"), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	parsed := command.Parse(&c, kong.Name("account"), kong.BindTo(ctx, (*context.Context)(nil)))
 	parsed.FatalIfErrorf(parsed.Run())
 }
 
