@@ -63,6 +63,8 @@ func TestUnknown(t *testing.T) {
 		{"clean.sh --foo", "--yes"},
 		{"clean.sh --yes --foo", "nothing behind it"},
 		{"clean.sh ''", "--yes"},
+		{"cost.sh --foo", "--payload"},
+		{"cost.sh nosuch", "takes none"},
 		{"dlq.sh nosuch", "redrive"},
 		{"dlq.sh list --foo", "--client"},
 		{"dlq.sh list --type nosuch", "transaction"},

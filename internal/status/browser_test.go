@@ -321,7 +321,7 @@ func TestPageInABrowser(t *testing.T) {
 		"unhealthy": {illCloud(), "production", "unhealthy", map[string]string{
 			"#headline": "The queue, event source mapping and events table are not working.", "#queueDepth": "not known", "#queue": "Queue Unreachable",
 			"#eventsTable": "Events table Not found", "#mapping": "Event source mapping State is disabled",
-			"#steps": "Not found: the events table. The stack is not deployed, or not whole. sam build && sam deploy --config-env production",
+			"#steps": "Not found: the events table. Somebody deleted it, and no deployment notices. See what is gone; a table comes back from its backup. aws cloudformation detect-stack-drift",
 		}},
 		"unhealthy-local": {illCloud(), "local", "unhealthy", map[string]string{
 			"#headline": "The queue and events table are not working.", "#mapping": "State is disabled (not counted)",

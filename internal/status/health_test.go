@@ -93,7 +93,8 @@ func TestReport(t *testing.T) {
 		"the queue is gone": {
 			change:  func(c *fakeCloud) { c.broken["queue"] = api("AWS.SimpleQueueService.NonExistentQueue") },
 			summary: "The queue is not working.", check: func(r *Report) Check { return r.Checks.Queue },
-			error: "not found", run: []string{"sam build && sam deploy --config-env production"},
+			error: "not found", run: []string{"aws cloudformation detect-stack-drift --stack-name event-processor-production && sleep 30 && " +
+				"aws cloudformation describe-stack-resource-drifts --stack-name event-processor-production --stack-resource-drift-status-filters DELETED"},
 		},
 		"the dead-letter queue may not be looked at": {
 			change:  func(c *fakeCloud) { c.broken["dead"] = api("AccessDeniedException") },

@@ -56,7 +56,13 @@ func advice(kind string, on *Deployed) (why, run string) {
 	}
 	switch kind {
 	case notFound:
-		return "The stack is not deployed, or not whole.", deploy
+		if stage == local {
+			return "The stack is not deployed, or not whole. Set-up makes anew what is gone.", deploy
+		}
+		name := " --stack-name event-processor-" + stage
+		return "Somebody deleted it, and no deployment notices. See what is gone; a table comes back from its backup.",
+			"aws cloudformation detect-stack-drift" + name + " && sleep 30 && aws cloudformation describe-stack-resource-drifts" + name +
+				" --stack-resource-drift-status-filters DELETED"
 	case accessDenied:
 		return "The role of the health function may not look. Deploy the template's policies again.", deploy
 	case throttled:

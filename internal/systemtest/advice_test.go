@@ -40,11 +40,14 @@ func (s *system) advised() (commands []string) {
 	return commands
 }
 
-// follow waits until /health advises a command, and does what it says.
-func (s *system) follow(command string) {
+// heed waits until /health advises a command, and does what it says.
+func (s *system) heed(command string) {
 	s.t.Helper()
-	const cached = 6 * time.Second // /health answers so long what it knows
-	s.eventually(3*cached, "the page advises "+command, func() bool { return slices.Contains(s.advised(), command) })
+	for since := time.Now(); !slices.Contains(s.advised(), command); time.Sleep(time.Second) { // it is cached for seconds
+		if time.Since(since) > patience {
+			s.t.Fatalf("the page does not advise %s, but %q", command, s.advised())
+		}
+	}
 	s.run(command)
 }
 
@@ -65,8 +68,8 @@ func (s *system) works() {
 	s.t.Helper()
 	client, id := s.client(true, "integration"), uuid.NewString()
 	s.send(body(client, "integration", id, payloads["integration"]))
-	s.eventually(30*time.Second, "an event is stored", func() bool { _, ok := s.item(client, id); return ok })
-	s.eventually(30*time.Second, "all is well", func() bool {
+	s.eventually("an event is stored", func() bool { _, ok := s.item(client, id); return ok })
+	s.eventually("all is well", func() bool {
 		status, _, err := s.Get(s.t.Context(), "health")
 		return err == nil && status == http.StatusOK
 	})
@@ -96,7 +99,7 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 		t.Helper()
 		id := mapping()
 		must(functions.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: aws.Bool(false)}))
-		s.eventually(time.Minute, "the mapping is off", func() bool { // it is being switched off for a while
+		s.eventually("the mapping is off", func() bool { // it is being switched off for a while
 			out, err := functions.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: id})
 			return err == nil && aws.ToString(out.State) == "Disabled"
 		})
@@ -111,10 +114,10 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 	// One table, and the mapping switched off: what is in the other one, and in the dead-letter queue, stays.
 	kept := s.client(true, "integration")
 	dead := s.send("not an event")
-	s.eventually(20*time.Second, "a dead letter", func() bool { _, lies := s.deadLetters()[dead]; return lies })
+	s.eventually("a dead letter", func() bool { _, lies := s.deadLetters()[dead]; return lies })
 	must(s.db.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.EventsTable}))
 	switchOff()
-	s.follow("./scripts/setup.sh")
+	s.heed("./scripts/setup.sh")
 	s.works()
 	item, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.ClientsTable, Key: map[string]types.AttributeValue{"client_id": &types.AttributeValueMemberS{Value: kept}},
@@ -135,7 +138,7 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 	}
 	group := "/aws/lambda/" + s.Processor
 	must(cloudwatchlogs.NewFromConfig(s.Config).DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &group}))
-	s.follow("./scripts/setup.sh")
+	s.heed("./scripts/setup.sh")
 	s = open(t)
 	s.works()
 
@@ -153,7 +156,7 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 	for _, name := range policies.PolicyNames {
 		must(roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &role, PolicyName: &name}))
 	}
-	s.follow("./scripts/setup.sh")
+	s.heed("./scripts/setup.sh")
 	s = open(t)
 	s.works()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"event-processor/internal/command"
 	"event-processor/internal/cost"
 	"event-processor/internal/report"
 )
@@ -33,7 +34,7 @@ type options struct {
 
 func main() {
 	var o options
-	parsed := kong.Parse(&o, kong.Name("cost.sh"), kong.Description(description), kong.ShortUsageOnError(),
+	parsed := command.Parse(&o, kong.Name("cost.sh"), kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}))
 	parsed.FatalIfErrorf(run(os.Stdout, &o))
 }
