@@ -75,6 +75,29 @@ func (s *system) works() {
 	})
 }
 
+// mapping is the id of the processor's event source mapping.
+func (s *system) mapping() *string {
+	s.t.Helper()
+	found, err := lambda.NewFromConfig(s.Config).ListEventSourceMappings(s.t.Context(), &lambda.ListEventSourceMappingsInput{FunctionName: &s.Processor})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return found.EventSourceMappings[0].UUID
+}
+
+// switchOff switches the mapping off, and waits until it is: that takes a while.
+func (s *system) switchOff() {
+	s.t.Helper()
+	functions, id := lambda.NewFromConfig(s.Config), s.mapping()
+	if _, err := functions.UpdateEventSourceMapping(s.t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: aws.Bool(false)}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.eventually("the mapping is off", func() bool {
+		out, err := functions.GetEventSourceMapping(s.t.Context(), &lambda.GetEventSourceMappingInput{UUID: id})
+		return err == nil && aws.ToString(out.State) == "Disabled"
+	})
+}
+
 // TestWhatIsAdvisedHelps breaks the stack behind its back and does what the page says, until it is whole.
 func TestWhatIsAdvisedHelps(t *testing.T) {
 	s := open(t)
@@ -89,23 +112,7 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 		}
 	}
 	functions := lambda.NewFromConfig(s.Config)
-	mapping := func() *string {
-		found, err := functions.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: &s.Processor})
-		must(nil, err)
-		return found.EventSourceMappings[0].UUID
-	}
-
-	switchOff := func() {
-		t.Helper()
-		id := mapping()
-		must(functions.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: aws.Bool(false)}))
-		s.eventually("the mapping is off", func() bool { // it is being switched off for a while
-			out, err := functions.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: id})
-			return err == nil && aws.ToString(out.State) == "Disabled"
-		})
-	}
-
-	switchOff()
+	s.switchOff()
 	// On a local cloud the page only shows the state, since not every one tells the truth about it.
 	s.run(`aws lambda update-event-source-mapping --enabled --uuid "$(aws lambda list-event-source-mappings ` +
 		`--function-name event-processor --query 'EventSourceMappings[0].UUID' --output text)"`)
@@ -116,7 +123,7 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 	dead := s.send("not an event")
 	s.eventually("a dead letter", func() bool { _, lies := s.deadLetters()[dead]; return lies })
 	must(s.db.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.EventsTable}))
-	switchOff()
+	s.switchOff()
 	s.heed("./scripts/setup.sh")
 	s.works()
 	item, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
@@ -132,7 +139,7 @@ func TestWhatIsAdvisedHelps(t *testing.T) {
 	for _, url := range []string{s.QueueURL, s.DLQURL} {
 		must(s.sqs.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}))
 	}
-	must(functions.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: mapping()}))
+	must(functions.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: s.mapping()}))
 	for _, name := range []string{s.Processor, s.Producer} {
 		must(functions.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &name}))
 	}
