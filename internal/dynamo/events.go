@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,7 +68,10 @@ func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 // some time after its expires_at, most often within days; until then it counts as it did before, as a duplicate or as
 // a conflict, and nobody looks at expires_at. After that the id is as good as new.
 func (t *Events) PutAll(ctx context.Context, events []event.Event) []event.Put {
-	w := writing{table: t, events: events, puts: make([]event.Put, len(events)), processedAt: t.now().UTC()}
+	w := writing{
+		table: t, events: events, puts: make([]event.Put, len(events)), retried: make([]bool, len(events)),
+		processedAt: t.now().UTC(),
+	}
 	w.run(ctx)
 	return w.puts
 }
@@ -77,6 +81,7 @@ type writing struct {
 	table       *Events
 	events      []event.Event
 	puts        []event.Put
+	retried     []bool // sent more than once: an earlier time may have come through
 	processedAt time.Time
 	failures    atomic.Int32 // requests that failed since the last that did not
 }
@@ -98,6 +103,7 @@ func (w *writing) run(ctx context.Context) {
 			case w.puts[i].Existing != nil:
 				existing = append(existing, i)
 			case retryable(w.puts[i].Err):
+				w.retried[i] = true
 				again = append(again, i)
 			}
 		}
@@ -163,6 +169,8 @@ func (w *writing) send(ctx context.Context, chunk []int) {
 	}
 	attempt, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	var sent atomic.Int32 // net/http sends again by itself where a connection was closed under the request
+	attempt = httptrace.WithClientTrace(attempt, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Add(1) }})
 	out, err := w.table.db.BatchExecuteStatement(attempt, &dynamodb.BatchExecuteStatementInput{Statements: statements}, once)
 	if err == nil && len(out.Responses) != len(chunk) {
 		err = fmt.Errorf("%d answers for %d statements", len(out.Responses), len(chunk))
@@ -174,6 +182,7 @@ func (w *writing) send(ctx context.Context, chunk []int) {
 	}
 	w.failures.Store(0)
 	for at, i := range chunk {
+		w.retried[i] = w.retried[i] || sent.Load() > 1
 		w.puts[i] = putOf(out.Responses[at].Error)
 	}
 }
@@ -221,8 +230,9 @@ func putOf(e *types.BatchStatementError) event.Put {
 	}
 }
 
-// tellApart reads what is stored under the keys of the events at these indexes. What carries our own message id and
-// time is our own write come through after all, its answer lost: stored.
+// tellApart reads what is stored under the keys of the events at these indexes. What was sent more than once and carries
+// our own message id and time is our own write come through after all, its answer lost: stored. What was sent once is not:
+// SQS may hand a message to two environments in the same millisecond.
 func (w *writing) tellApart(ctx context.Context, existing []int) {
 	if len(existing) == 0 {
 		return
@@ -241,7 +251,7 @@ func (w *writing) tellApart(ctx context.Context, existing []int) {
 			w.puts[i] = event.Put{Err: notRead(ctx, err)}
 		case !ok:
 			w.puts[i] = event.Put{Err: event.Fail(event.StoreUnavailable, errors.New("stored already, and gone on the second look"))}
-		case item.Event.MessageID == w.events[i].MessageID && item.ProcessedAt == processedAt:
+		case w.retried[i] && item.Event.MessageID == w.events[i].MessageID && item.ProcessedAt == processedAt:
 			w.puts[i] = event.Put{}
 		default:
 			w.puts[i] = event.Put{Existing: &item.Event}

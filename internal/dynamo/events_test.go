@@ -91,6 +91,9 @@ func (s script) open(t *testing.T) *dynamodb.Client {
 		}
 		status, body := answer(request)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if o, ok := body.(object); ok && o[sentTwice] != nil {
+			w.Header().Set(sentTwice, "yes")
+		}
 		w.WriteHeader(status)
 		if err := json.NewEncoder(w).Encode(body); err != nil {
 			t.Error(err)
@@ -246,6 +249,7 @@ func ownWrite(t *testing.T, beneath bool) {
 				}
 				if beneath {
 					answer = each(request, func(string) object { return failed("DuplicateItem") })
+					answer[sentTwice] = true
 				}
 				if !lost {
 					lost = true
@@ -264,6 +268,28 @@ func ownWrite(t *testing.T, beneath bool) {
 		for i, put := range NewEvents(db, "events", 4, 30).PutAll(t.Context(), some(3)) {
 			if put != (event.Put{}) {
 				t.Errorf("event %d: %+v, want it stored", i, put)
+			}
+		}
+	})
+}
+
+// TestTheSameMillisecondElsewhereIsADuplicate has another environment keep the same message in the same millisecond.
+func TestTheSameMillisecondElsewhereIsADuplicate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := []object{}
+		db := script{
+			"BatchExecuteStatement": func(request object) (int, any) {
+				for _, s := range request["Statements"].([]any) {
+					p := s.(object)["Parameters"].([]any)
+					kept = append(kept, object{"client_id": p[0], "event_id": p[1], "content_hash": p[6], "message_id": p[9], "processed_at": p[11]})
+				}
+				return 200, each(request, func(string) object { return failed("DuplicateItem") })
+			},
+			"BatchGetItem": func(object) (int, any) { return 200, object{"Responses": object{"events": kept}} },
+		}.open(t)
+		for i, put := range NewEvents(db, "events", 4, 30).PutAll(t.Context(), some(3)) {
+			if put.Err != nil || put.Existing == nil {
+				t.Errorf("event %d: %+v, want what is there already", i, put)
 			}
 		}
 	})

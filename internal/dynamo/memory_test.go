@@ -3,6 +3,7 @@ package dynamo
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -16,6 +17,9 @@ func inMemory(handler http.Handler) *dynamodb.Client {
 	return dynamodb.New(db.Options(), func(o *dynamodb.Options) { o.HTTPClient = wire{handler} })
 }
 
+// sentTwice is the header of an answer to a request that the transport sent twice, as net/http may.
+const sentTwice = "X-Sent-Twice"
+
 // wire carries requests to a handler. As with a real one, whoever asked goes when the context ends.
 type wire struct{ handler http.Handler }
 
@@ -28,6 +32,12 @@ func (w wire) Do(r *http.Request) (*http.Response, error) {
 	}()
 	select {
 	case answer := <-answers:
+		if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil {
+			trace.GotConn(httptrace.GotConnInfo{})
+			if answer.Header.Get(sentTwice) != "" {
+				trace.GotConn(httptrace.GotConnInfo{})
+			}
+		}
 		return answer, nil
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
