@@ -27,22 +27,17 @@ func (q *Queue) Take(ctx context.Context, ids []string, hold time.Duration) (lef
 		if err != nil {
 			return nil, err
 		}
-		handles := map[string]string{} // by message id
+		var found, handles []string
 		before := len(seen)
 		for _, m := range messages {
 			seen[m.ID] = true
 			if wanted[m.ID] {
-				handles[m.ID] = m.ReceiptHandle
+				found, handles = append(found, m.ID), append(handles, m.ReceiptHandle)
 			} else {
 				others = append(others, Visibility{ReceiptHandle: m.ReceiptHandle})
 			}
 		}
-		found := slices.Sorted(maps.Keys(handles))
-		inOrder := make([]string, len(found))
-		for i, id := range found {
-			inOrder[i] = handles[id]
-		}
-		for i, err := range q.Delete(ctx, inOrder) {
+		for i, err := range q.Delete(ctx, handles) {
 			if err != nil {
 				return nil, err
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
@@ -23,31 +22,18 @@ func (s *Stack) Cloud(ctx context.Context) (name, version string, err error) {
 	if endpoint == "" {
 		return "AWS", "", nil
 	}
-	var health struct{ Version string }
 	for _, from := range []struct{ name, path string }{{"MiniStack", "/_ministack/health"}, {"LocalStack", "/_localstack/health"}} {
-		var status int
-		if status, err = getJSON(ctx, endpoint+from.path, &health); err != nil {
+		status, body, err := get(ctx, endpoint+from.path, "")
+		if err != nil {
 			return "", "", fmt.Errorf("ask what answers on %s: %w", endpoint, err)
 		}
 		if status == http.StatusOK {
+			var health struct{ Version string }
+			_ = json.Unmarshal(body, &health) // what is no JSON says nothing
 			return from.name, health.Version, nil
 		}
 	}
 	return "an unknown cloud", "", nil
-}
-
-func getJSON(ctx context.Context, url string, to any) (status int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	answer, err := (&http.Client{Timeout: 10 * time.Second}).Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()                   //nolint:errcheck // only read
-	_ = json.NewDecoder(answer.Body).Decode(to) // what is no JSON says nothing
-	return answer.StatusCode, nil
 }
 
 // EnforcesIAM tries with the processor's role what it must not do: read the settings of a function.

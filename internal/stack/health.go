@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -73,16 +72,21 @@ func (s *Stack) Get(ctx context.Context, path string) (status int, body []byte, 
 }
 
 func (f functionURL) get(ctx context.Context, path string) (status int, body []byte, err error) {
+	return get(ctx, f.url+path, f.dial)
+}
+
+// get reads a page of at most 1 MiB. dial is the host and port to connect to instead of the URL's; "" is those.
+func get(ctx context.Context, url, dial string) (status int, body []byte, err error) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	if f.dial != "" {
+	if dial != "" {
 		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, f.dial)
+			return new(net.Dialer).DialContext(ctx, network, dial)
 		}
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+path, http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return 0, nil, fmt.Errorf("ask the health function: %w", err)
+		return 0, nil, err
 	}
 	answer, err := (&http.Client{Transport: transport, Timeout: 15 * time.Second}).Do(r)
 	if err != nil {

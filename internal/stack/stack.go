@@ -52,7 +52,7 @@ func Open(ctx context.Context) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
-	if err := answers(ctx, aws.ToString(cfg.BaseEndpoint)); err != nil {
+	if err := answers(ctx, endpointOf(cfg)); err != nil {
 		return nil, err
 	}
 	return Find(ctx, cfg, name)
@@ -79,21 +79,20 @@ func answers(ctx context.Context, endpoint string) error {
 // Find finds the stack of a name.
 func Find(ctx context.Context, cfg aws.Config, name string) (*Stack, error) {
 	s := &Stack{Config: cfg, lambda: lambda.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg)}
-	api := cloudformation.NewFromConfig(cfg)
-	described, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	described, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil && strings.Contains(err.Error(), "does not exist") {
 		return nil, fmt.Errorf("%s: %w", name, ErrNotDeployed)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find stack %s: %w", name, err)
 	}
-	resources, err := api.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &name})
+	resources, err := Says(ctx, cfg, name)
 	if err != nil {
-		return nil, fmt.Errorf("find what stack %s consists of: %w", name, err)
+		return nil, err
 	}
 	values := map[string]string{}
-	for _, r := range resources.StackResources {
-		values[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
+	for _, r := range resources {
+		values[r.ID] = r.Name
 	}
 	for _, d := range described.Stacks {
 		for _, o := range d.Outputs {
@@ -108,8 +107,10 @@ func Find(ctx context.Context, cfg aws.Config, name string) (*Stack, error) {
 }
 
 // endpoint is where a local cloud answers, without a slash at the end; "" is AWS.
-func (s *Stack) endpoint() string {
-	return strings.TrimSuffix(aws.ToString(s.Config.BaseEndpoint), "/")
+func (s *Stack) endpoint() string { return endpointOf(s.Config) }
+
+func endpointOf(cfg aws.Config) string {
+	return strings.TrimSuffix(aws.ToString(cfg.BaseEndpoint), "/")
 }
 
 // below is the URL of a queue on the endpoint. A local cloud may name one after the host and port that it has where

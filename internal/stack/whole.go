@@ -48,7 +48,7 @@ func Says(ctx context.Context, cfg aws.Config, name string) (resources []Resourc
 	for _, r := range out.StackResources {
 		resource := Resource{aws.ToString(r.LogicalResourceId), aws.ToString(r.ResourceType), aws.ToString(r.PhysicalResourceId)}
 		if resource.Type == QueueType {
-			resource.Name = below(strings.TrimSuffix(aws.ToString(cfg.BaseEndpoint), "/"), resource.Name)
+			resource.Name = below(endpointOf(cfg), resource.Name)
 		}
 		resources = append(resources, resource)
 	}

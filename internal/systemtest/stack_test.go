@@ -112,13 +112,13 @@ func connectTo(t *testing.T, endpoint string) *system {
 		queue:  queue.New(cfg, found.QueueURL, 8), dlq: queue.New(cfg, found.DLQURL, 4),
 		lines: map[string][]logLine{}, found: map[string]int{}, behind: map[string]bool{},
 	}
-	s.nudges = s.needsNudge()
+	s.nudges = s.isMiniStack()
 	s.visibility = s.visibilityTimeout()
 	return s
 }
 
-// needsNudge reports whether the last lines of an environment are shown only with its next invocation.
-func (s *system) needsNudge() bool {
+// isMiniStack reports whether the cloud is MiniStack, by the name that it gives itself.
+func (s *system) isMiniStack() bool {
 	s.t.Helper()
 	name, _, err := s.Cloud(s.t.Context())
 	if err != nil {

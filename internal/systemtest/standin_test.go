@@ -1,7 +1,6 @@
 package systemtest
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -21,7 +20,7 @@ func TestTraits(t *testing.T) {
 		t.Skip("takes a minute, and -short is set")
 	}
 	endpoint := aws.ToString(behind.Config.BaseEndpoint)
-	if !isMiniStack(t, endpoint) {
+	if !behind.isMiniStack() {
 		t.Skip("what answers at TEST_ENDPOINT is no MiniStack, so it has traits of its own")
 	}
 	cases := map[string][]standin.Trait{"all": standin.All}
@@ -66,20 +65,6 @@ func TestTraits(t *testing.T) {
 			})
 		})
 	}
-}
-
-func isMiniStack(t *testing.T, endpoint string) bool {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, endpoint+"/_ministack/health", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
 }
 
 // run runs a command of bash in this repository, as a person would who has a cloud of their own at the endpoint.
