@@ -8,36 +8,15 @@ import (
 	"maps"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"event-processor/internal/event"
+	"event-processor/internal/schematest"
 	"event-processor/schemas"
 )
 
-// with is the embedded schemas and other files beside them.
-func with(tb testing.TB, others map[string]string) fstest.MapFS {
-	tb.Helper()
-	all := fstest.MapFS{}
-	err := fs.WalkDir(schemas.Files, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(schemas.Files, file)
-		all[file] = &fstest.MapFile{Data: text}
-		return err
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for file, text := range others {
-		all[file] = &fstest.MapFile{Data: []byte(text)}
-	}
-	return all
-}
-
 func decoderWith(tb testing.TB, others map[string]string) *Decoder {
 	tb.Helper()
-	d, err := newFrom(with(tb, others), maxBody, 10000)
+	d, err := newFrom(schematest.With(tb, others), maxBody, 10000)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -295,7 +274,7 @@ func TestSchemasThatCannotWork(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := newFrom(with(t, map[string]string{file: tt.schema, "payloads/gossip/1.0.json": "{}"}), maxBody, 10000)
+			_, err := newFrom(schematest.With(t, map[string]string{file: tt.schema, "payloads/gossip/1.0.json": "{}"}), maxBody, 10000)
 			for _, want := range append(tt.want, `does not name "gossip"`) { // which is reported beside everything else
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v\nwant something with %q", err, want)
@@ -313,7 +292,7 @@ func TestWhatIsNoKeyword(t *testing.T) {
 		`{"examples":[{"format":"x"}]}`, `{"x-owner":"billing","x-format":{"format":"x"}}`, `{"properties":{"a":{"format":"uuid"}}}`, `true`,
 		`{"$defs":{"format":{}},"dependentRequired":{"format":["a"]},"patternProperties":{"enum":{}}}`,
 	} {
-		if _, err := newFrom(with(t, map[string]string{"payloads/transaction/98.0.json": schema}), maxBody, 10000); err != nil {
+		if _, err := newFrom(schematest.With(t, map[string]string{"payloads/transaction/98.0.json": schema}), maxBody, 10000); err != nil {
 			t.Errorf("%s: %v", schema, err)
 		}
 	}
@@ -322,7 +301,7 @@ func TestWhatIsNoKeyword(t *testing.T) {
 // TestWhatCouldMeanTwoFilesMeansNone: two schemas elsewhere, side by side, have neighbours of the same name.
 func TestWhatCouldMeanTwoFilesMeansNone(t *testing.T) {
 	for range 20 { // in whatever order they come
-		_, err := newFrom(with(t, map[string]string{
+		_, err := newFrom(schematest.With(t, map[string]string{
 			"payloads/transaction/1.1.json": `{"$id":"https://elsewhere.example/t.json","$ref":"1.0.json"}`,
 			"payloads/monitoring/1.1.json":  `{"$id":"https://elsewhere.example/m.json"}`,
 		}), maxBody, 10000)

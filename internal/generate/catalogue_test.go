@@ -1,14 +1,13 @@
 package generate
 
 import (
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"event-processor/internal/event"
+	"event-processor/internal/schematest"
 	"event-processor/schemas"
 )
 
@@ -24,26 +23,8 @@ func withGossip(t *testing.T, versions map[string]string) *catalogue {
 
 func catalogueWith(t *testing.T, others map[string]string) *catalogue {
 	t.Helper()
-	all := fstest.MapFS{}
-	err := fs.WalkDir(schemas.Files, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(schemas.Files, file)
-		all[file] = &fstest.MapFile{Data: text}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := schematest.With(t, others)
 	all[schemas.Envelope].Data = regexp.MustCompile(`"enum":\s*\[`).ReplaceAll(all[schemas.Envelope].Data, []byte(`"enum": ["gossip", `))
-	for file, text := range others {
-		if text == "" {
-			delete(all, file)
-			continue
-		}
-		all[file] = &fstest.MapFile{Data: []byte(text)}
-	}
 	c, err := catalogueOf(all)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,39 +11,9 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-)
 
-// startBrowser starts a headless Chromium, or skips the test where there is none.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("The report in a browser takes seconds: not in a short run.")
-	}
-	path := os.Getenv("CHROMIUM")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if path != "" {
-			break
-		}
-		path, _ = exec.LookPath(name)
-	}
-	if path == "" {
-		t.Skip("No Chromium here: install one, or name one in the variable CHROMIUM, to see the report in a browser.")
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil { // waits for its end: its folder is removed next
-			t.Logf("end the browser: %v", err)
-		}
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start %s: %v", path, err)
-	}
-	return ctx
-}
+	"event-processor/internal/browsertest"
+)
 
 // full is a report as large and with words as long as a load test makes them.
 func full() *Report {
@@ -85,7 +54,7 @@ func full() *Report {
 // TestTheReportFits at the width of a phone and of a desk, in light and dark: nothing is off the screen, no word is
 // broken, no column is so narrow that its words stand one a line, and the bars can be compared.
 func TestTheReportFits(t *testing.T) {
-	chromium := startBrowser(t)
+	chromium := browsertest.Start(t)
 	file := filepath.Join(t.TempDir(), "index.html")
 	out, err := os.Create(file)
 	if err != nil {
@@ -95,10 +64,6 @@ func TestTheReportFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	contrast, err := os.ReadFile("../status/testdata/contrast.js")
-	if err != nil {
 		t.Fatal(err)
 	}
 	for _, width := range []int64{320, 360, 800, 810, 1200} {
@@ -132,7 +97,7 @@ func TestTheReportFits(t *testing.T) {
 					"is broken":                                                 broken,
 					"is a name in more lines than it has words":                 narrow,
 					"is a bar of less than 6 by 100 px, or as long as no other": bars,
-					"has a contrast below 4.5":                                  string(contrast),
+					"has a contrast below 4.5":                                  browsertest.Contrast,
 				} {
 					if found := eval[[]string](ctx, t, expression); len(found) > 0 {
 						t.Errorf("%s: %s", what, strings.Join(found, "; "))

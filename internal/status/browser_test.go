@@ -3,14 +3,12 @@ package status
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,49 +26,19 @@ import (
 	"github.com/chromedp/chromedp"
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"event-processor/internal/browsertest"
 	"event-processor/internal/event"
 )
 
 // prefix stands before every path, as at a local cloud's function URL.
 const prefix = "/_aws/lambda-url/abc123"
 
-//go:embed testdata/contrast.js
-var contrastJS string
-
 // browser is a headless Chromium.
 type browser struct{ ctx context.Context }
 
-// startBrowser starts one, or skips the test where there is none.
 func startBrowser(t *testing.T) browser {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("The page in a browser takes half a minute: not in a short run.")
-	}
-	path := os.Getenv("CHROMIUM")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if path != "" {
-			break
-		}
-		path, _ = exec.LookPath(name)
-	}
-	if path == "" {
-		t.Skip("No Chromium here: install one, or name one in the variable CHROMIUM, to see the page in a browser.")
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil { // waits for its end: its folder is removed next
-			t.Logf("end the browser: %v", err)
-		}
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start %s: %v", path, err)
-	}
-	return browser{ctx}
+	return browser{browsertest.Start(t)}
 }
 
 // site serves the page of a cloud under the prefix. Every request looks anew: a test need not wait five seconds.
@@ -210,7 +178,7 @@ func (p *tab) wellMade(url string) {
 	if wide := eval[int64](p, `document.documentElement.scrollWidth`); wide > p.width {
 		p.t.Errorf("the page is %d px wide in a window of %d px", wide, p.width)
 	}
-	if faint := eval[[]string](p, contrastJS); len(faint) > 0 {
+	if faint := eval[[]string](p, browsertest.Contrast); len(faint) > 0 {
 		p.t.Errorf("text with a contrast below 4.5: %s", strings.Join(faint, "; "))
 	}
 	p.mu.Lock()
